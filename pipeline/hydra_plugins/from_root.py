@@ -1,0 +1,19 @@
+"""Registers the ``from_root`` resolver wherever conf/ is composed, DVC's own process included.
+
+DVC finds this module through ``hydra.plugins_path`` in .dvc/config.
+"""
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def from_root(*paths: str | None) -> str:
+    """Return the first path that is set, made absolute from the repository's root."""
+    path = next(path for path in paths if path is not None)
+    return str((ROOT / Path(path).expanduser()).resolve())
+
+
+OmegaConf.register_new_resolver("from_root", from_root, replace=True)

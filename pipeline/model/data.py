@@ -1,0 +1,104 @@
+"""From the feature tables to tensors: rows of ratings, and the tables that a model gathers from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from pipeline.features import HISTORY
+
+Array = np.ndarray
+ROW = ("user", "item", *HISTORY)  # what the model is told of a rating: all int32
+
+
+@dataclass(frozen=True)
+class Entities:
+    """Users or titles as arrays; row 0 is anyone unknown, rows 1 to ``known`` were trained on.
+
+    Attributes:
+        known: how many have training ratings.
+        numbers: float32 [rows, n], standardised.
+        codes: index of a vocabulary by attribute: int32 [rows, most values], -1 where there is
+            none. Empty for users.
+        words: size of each vocabulary, index 0 (any other value) included.
+    """
+
+    known: int
+    numbers: Array
+    codes: dict[str, Array]
+    words: dict[str, int]
+
+
+def read_users(path: Path) -> Entities:
+    """Read users.parquet."""
+    table = pq.read_table(path)
+    return Entities(
+        known=int(np.count_nonzero(table["user_count"])),
+        numbers=_stack(table, ["completed", "plan_to_watch"]),
+        codes={},
+        words={},
+    )
+
+
+def read_items(path: Path) -> Entities:
+    """Read items.parquet."""
+    table = pq.read_table(path)
+    codes = {name: _padded(table[name]) for name in ("genres", "type", "source", "studios")}
+    return Entities(
+        known=int(np.count_nonzero(table["item_count"])),
+        numbers=_stack(table, ["episodes"]),
+        codes=codes,
+        words={name: int(code.max()) + 1 for name, code in codes.items()},
+    )
+
+
+def read_rows(path: Path) -> tuple[dict[str, Array], Array]:
+    """Read train, valid or test: the ROW columns (int32 [n]) and the ratings (float32 [n])."""
+    table = pq.read_table(path)
+    columns = {name: table[name].to_numpy() for name in ROW}
+    return columns, table["rating"].to_numpy().astype(np.float32)
+
+
+def batches(
+    rows: Mapping[str, Array], ratings: Array, size: int, seed: int | None = None
+) -> tf.data.Dataset:
+    """Slice rows to batches of (columns, ratings); with ``seed`` in a new order each epoch.
+
+    A batch is one gather from arrays in memory: no work per row in Python or in tf.data.
+    """
+    n = len(ratings)
+    tensors = {name: tf.constant(column) for name, column in rows.items()}, tf.constant(ratings)
+
+    def take(places: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        return tf.nest.map_structure(lambda column: tf.gather(column, places), tensors)
+
+    if seed is None:
+        starts = tf.data.Dataset.range(0, n, size)
+        return starts.map(lambda start: take(tf.range(start, tf.minimum(start + size, n)))).prefetch(2)
+
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=[seed, number])
+        starts = tf.data.Dataset.range(0, n, size)
+        return starts.map(lambda start: take(order[start : start + size]))
+
+    # Keras starts the iterator anew at each epoch only if the data set ends, so it must not.
+    return tf.data.Dataset.range(2**31).flat_map(epoch).prefetch(2)
+
+
+def _stack(table: pa.Table, names: list[str]) -> Array:
+    return np.stack([table[name].to_numpy() for name in names], axis=1).astype(np.float32)
+
+
+def _padded(column: pa.ChunkedArray) -> Array:
+    """Turn a column of codes or of lists of codes into a matrix, rows filled up with -1."""
+    if not pa.types.is_list(column.type):
+        return column.to_numpy().astype(np.int32)[:, None]
+    values = column.combine_chunks()
+    lengths = values.value_lengths().to_numpy()
+    matrix = np.full((len(values), lengths.max()), -1, np.int32)
+    matrix[np.arange(lengths.max()) < lengths[:, None]] = values.flatten().to_numpy()
+    return matrix

@@ -1,0 +1,64 @@
+"""FTRL and AdaGrad that touch only the rows of a table that a batch has looked up.
+
+Keras's own optimizers update every row of an embedding table at every step; here a gradient that
+is ``tf.IndexedSlices`` goes to TensorFlow's sparse kernels, and all else stays standard Keras.
+FTRL for the wide part and AdaGrad for the deep one is what Cheng et al. (2016) used.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def summed_by_row(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
+    """Add up the slices of each row: (gradient [rows, …], row index [rows]), each row once."""
+    rows, segments = tf.unique(gradient.indices)
+    return tf.math.unsorted_segment_sum(gradient.values, segments, tf.size(rows)), rows
+
+
+class SparseFtrl(keras.optimizers.Ftrl):
+    """FTRL-Proximal (McMahan et al. 2013), row by row."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update ``variable`` in the rows that ``gradient`` names."""
+        if not isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        index = self._get_variable_index(variable)
+        summed, rows = summed_by_row(gradient)
+        tf.raw_ops.ResourceSparseApplyFtrlV2(
+            var=variable.handle,
+            accum=self._accumulators[index].value.handle,
+            linear=self._linears[index].value.handle,
+            grad=summed,
+            indices=rows,
+            lr=learning_rate,
+            l1=self.l1_regularization_strength,
+            l2=self.l2_regularization_strength,
+            l2_shrinkage=self.l2_shrinkage_regularization_strength,
+            lr_power=self.learning_rate_power,
+        )
+
+
+class SparseAdagrad(keras.optimizers.Adagrad):
+    """AdaGrad (Duchi et al. 2011), row by row, with an L2 penalty on the rows it touches."""
+
+    def __init__(self, learning_rate: float, l2: float = 0.0) -> None:
+        super().__init__(learning_rate)
+        self.l2 = l2
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update ``variable`` in the rows that ``gradient`` names."""
+        if not isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        summed, rows = summed_by_row(gradient)
+        tf.raw_ops.ResourceSparseApplyAdagradV2(
+            var=variable.handle,
+            accum=self._accumulators[self._get_variable_index(variable)].value.handle,
+            lr=learning_rate,
+            epsilon=self.epsilon,
+            grad=summed + self.l2 * tf.gather(variable, rows),
+            indices=rows,
+        )

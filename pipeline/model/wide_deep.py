@@ -1,0 +1,88 @@
+"""Wide & Deep (Cheng et al. 2016, arXiv 1606.07792): both parts trained jointly on one loss."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Model
+from pipeline.model.data import ROW, Array, Entities
+from pipeline.model.deep import DeepPart
+from pipeline.model.optimizers import SparseAdagrad, SparseFtrl
+from pipeline.model.wide import WidePart
+
+STEPS = 32  # batches per call of the compiled loop
+SHRINK = 5.0  # a mean of few ratings counts as if so many average ones stood beside it
+
+
+class WideDeep(keras.Model):
+    """Predicts ratings: the training mean plus the wide and the deep part, whichever there are.
+
+    ``model(rows)`` takes a dict of int32 vectors [n], one for each name in ``data.ROW``, and
+    gives float32 [n]. ``adapt`` comes before training.
+    """
+
+    def __init__(self, settings: Model, users: Entities, items: Entities) -> None:
+        super().__init__(name="wide_deep")
+        self.users, self.items = users, items
+        self.wide = WidePart(settings.wide, users, items) if settings.wide else None
+        self.deep = DeepPart(settings.deep, users, items) if settings.deep else None
+        self.scale = self.add_weight(shape=(6,), trainable=False, name="scale")
+        self({name: tf.zeros(1, tf.int32) for name in ROW})  # makes the tables
+
+    def adapt(self, rows: dict[str, Array], ratings: Array) -> None:
+        """Learn mean and deviation of the ratings and of the counts from the training rows."""
+        counts = [np.log1p(rows[name]) for name in ("user_count", "item_count")]
+        columns = [ratings, *counts]
+        self.scale.assign([f(column) for column in columns for f in (np.mean, np.std)])
+
+    def call(self, rows: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Predict the rating of each row, not clipped to the scale."""
+        mean, deviation, *counts = tf.unstack(self.scale.value)
+        user = tf.where(rows["user"] <= self.users.known, rows["user"], 0)
+        item = tf.where(rows["item"] <= self.items.known, rows["item"], 0)
+        total = mean * tf.ones_like(user, tf.float32)
+        if self.wide:
+            total += self.wide(user, item, rows["item"])
+        if self.deep:
+            history = []
+            for name, (middle, spread) in (("user", counts[:2]), ("item", counts[2:])):
+                n = tf.cast(rows[f"{name}_count"], tf.float32)
+                above = tf.cast(rows[f"{name}_sum"], tf.float32) - n * mean
+                history.append(above / (n + SHRINK) / deviation)
+                history.append((tf.math.log1p(n) - middle) / spread)
+            places = rows["user"], rows["item"]
+            total += self.deep(user, item, places, tf.stack(history, 1), training=training)
+        return total
+
+    def compile(self, settings: Model) -> None:
+        """Give the wide part FTRL, the deep part AdaGrad, and both the squared error."""
+        deep, wide = settings.deep, settings.wide
+        self.wide_optimizer = wide and SparseFtrl(
+            wide.learning_rate,
+            l1_regularization_strength=wide.l1,
+            l2_regularization_strength=wide.l2,
+        )
+        self.deep_optimizer = deep and SparseAdagrad(deep.learning_rate, deep.l2)
+        super().compile(loss="mse", jit_compile=False, steps_per_execution=STEPS)
+
+    def train_step(self, data: tuple[dict[str, tf.Tensor], tf.Tensor]) -> dict[str, Any]:
+        """Take one joint step: one gradient, each part's variables to their own optimizer."""
+        rows, ratings = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(rows, ratings, self(rows, training=True))
+        parts = [
+            (part.trainable_variables, optimizer)
+            for part, optimizer in (
+                (self.wide, self.wide_optimizer),
+                (self.deep, self.deep_optimizer),
+            )
+            if part
+        ]
+        gradients = tape.gradient(loss, [variables for variables, _ in parts])
+        for (variables, optimizer), part in zip(parts, gradients, strict=True):
+            optimizer.apply(part, variables)
+        self._loss_tracker.update_state(loss, sample_weight=tf.size(ratings))
+        return self.get_metrics_result()

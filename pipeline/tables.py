@@ -1,0 +1,49 @@
+"""Where the tables between the stages lie, and how a folder or file of them is replaced."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ibis
+
+RAW = Path("data/raw")
+CLEAN = Path("data/clean")
+FEATURES = Path("data/features")
+MODELS = Path("models")
+METRICS = Path("metrics")
+
+SCORES_CSV = "users-score-2023.csv"
+DETAILS_CSV = "users-details-2023.csv"
+CATALOGUE_CSV = "anime-dataset-2023.csv"
+TEST_CSV = "test-scores.csv"
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``folder`` at the end, or leaves no trace.
+
+    An error, or a process that dies, leaves the previous contents of ``folder`` as they were.
+    """
+    new = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        yield new
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` in one step: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def write(table: ibis.Table, path: Path) -> None:
+    """Write an Ibis expression to a Parquet file; ordered rows give the same bytes every time."""
+    table.to_parquet(path, compression="zstd")
