@@ -1,0 +1,1 @@
+"""Predicts the rating a user would give an anime: five DVC stages, a module each."""

@@ -10,7 +10,12 @@ Floats = NDArray[np.floating[Any]]
 
 
 def biases(
-    user: Ints, item: Ints, rating: Floats, sweeps: int = 10, user_reg: float = 15, item_reg: float = 10
+    user: Ints,
+    item: Ints,
+    rating: Floats,
+    sweeps: int = 10,
+    user_reg: float = 15,
+    item_reg: float = 10,
 ) -> tuple[float, Floats, Floats]:
     """Fit rating = mean + user bias + item bias by alternating least squares.
 
@@ -32,9 +37,7 @@ def biases(
     return mean, users, items
 
 
-def predict(
-    mean: float, users: Floats, items: Floats, user: Ints, item: Ints
-) -> Floats:
+def predict(mean: float, users: Floats, items: Floats, user: Ints, item: Ints) -> Floats:
     """Predict each pair from the biases; a user or title without one counts as average."""
     known_user, known_item = user < len(users), item < len(items)
     return (

@@ -55,7 +55,9 @@ def read_csv(engine: BaseBackend, path: Path, columns: dict[str, str]) -> ibis.T
         UserError: the file is no CSV that can be read, or a column is missing.
     """
     try:
-        text = engine.read_csv(path, all_varchar=True, header=True, delim=",", quote='"', escape='"')
+        text = engine.read_csv(
+            path, all_varchar=True, header=True, delim=",", quote='"', escape='"'
+        )
     except duckdb.Error as error:
         raise UserError(f"{path.name} cannot be read as CSV: {error}") from error
     missing = [name for name in columns if name not in text.columns]
@@ -63,7 +65,9 @@ def read_csv(engine: BaseBackend, path: Path, columns: dict[str, str]) -> ibis.T
         raise UserError(
             f"{path.name}: no column {', '.join(map(repr, missing))}; it has {list(text.columns)}."
         )
-    return text.select(row=ibis.row_number() + 1, **{new: text[old] for old, new in columns.items()})
+    return text.select(
+        row=ibis.row_number() + 1, **{new: text[old] for old, new in columns.items()}
+    )
 
 
 def number(text: ibis.Value) -> ibis.Value:
@@ -109,7 +113,8 @@ def ratings(scores: ibis.Table, test: ibis.Table | None, dataset: Dataset) -> ib
     )
     pair = ["user_id", "item_id", _.problem.isnull()]
     rows = rows.mutate(
-        last=_.row.max().over(group_by=[*pair, "is_test"]), tested=_.is_test.max().over(group_by=pair)
+        last=_.row.max().over(group_by=[*pair, "is_test"]),
+        tested=_.is_test.max().over(group_by=pair),
     )
     reason = ibis.cases(
         (_.problem.notnull(), _.problem),
@@ -117,7 +122,12 @@ def ratings(scores: ibis.Table, test: ibis.Table | None, dataset: Dataset) -> ib
         (_.row < _.last, "rated again further down"),
     )
     return rows.select(
-        "user_id", "item_id", rating=_.stars.cast("int8"), is_test=_.is_test, row=_.row, reason=reason
+        "user_id",
+        "item_id",
+        rating=_.stars.cast("int8"),
+        is_test=_.is_test,
+        row=_.row,
+        reason=reason,
     )
 
 
@@ -182,7 +192,11 @@ def account(file: str, rows: ibis.Table, max_rejected: float) -> dict[str, Any]:
             f"{file}: {read - kept} of {read} rows cannot be used, more than clean.max_rejected = "
             f"{max_rejected} allows, or nothing is left. {reasons or 'The file has no rows.'}"
         )
-    return {"read": read, "kept": kept, "rejected": dict(zip(rejected.reason, map(int, rejected.n)))}
+    return {
+        "read": read,
+        "kept": kept,
+        "rejected": dict(zip(rejected.reason, map(int, rejected.n), strict=True)),
+    }
 
 
 def clean(dataset: Dataset, settings: Clean, raw: Path, out: Path) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""The settings: composed from conf/ by Hydra, locked in params.yaml, checked here on every route.
-
-``python -m pipeline.config`` writes params.yaml anew after an edit in conf/.
-"""
+"""The settings: composed from conf/ by Hydra, locked in params.yaml, checked on every route."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.errors import UserError, exit_on_user_error
+from pipeline.errors import UserError
 from pipeline.hydra_plugins.from_root import from_root
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,7 +167,7 @@ def load(path: Path = PARAMS) -> Config:
             or out of range; the message names the key.
     """
     if not path.exists():
-        raise UserError(f"{path} is missing; `python -m pipeline.config` writes it from conf/.")
+        raise UserError(f"{path} is missing; `python -m pipeline.compose` writes it from conf/.")
     try:
         settings = OmegaConf.load(path)
     except Exception as error:
@@ -214,17 +211,3 @@ def _check_values(config: Config, settings: DictConfig) -> None:
                 "dataset.path was edited in params.yaml, which only records what conf/ gave. "
                 f"Use `dvc exp run -S dataset=local -S dataset.path={config.dataset.path}`."
             )
-
-
-def compose(overrides: list[str] | None = None) -> str:
-    """Return the text of params.yaml for conf/ and ``overrides``, byte for byte as DVC writes it."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-
-    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        settings = hydra_compose("config", overrides=overrides or [])
-    return OmegaConf.to_yaml(settings, resolve=True)
-
-
-if __name__ == "__main__":
-    exit_on_user_error(lambda: (PARAMS.write_text(compose(), encoding="utf-8"), None)[1])

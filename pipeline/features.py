@@ -17,10 +17,9 @@ from ibis import _
 
 from pipeline.config import Features, load
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tables import CLEAN, FEATURES, replacing, write
+from pipeline.tables import CLEAN, FEATURES, HISTORY, replacing, write
 
 PRIME = 2**31 - 1  # products of two residues fit int64, so every engine computes the same hash
-HISTORY = ["user_sum", "user_count", "item_sum", "item_count"]
 
 
 def uniform(user_id: ibis.Value, item_id: ibis.Value, salt: int) -> ibis.Value:
@@ -46,7 +45,11 @@ def split(ratings: ibis.Table, settings: Features, predefined: bool) -> ibis.Tab
         user_id, item_id, rating, part. Training rows of users or titles with fewer than
         ``min_ratings`` of them are left out.
     """
-    in_test = _.is_test if predefined else uniform(_.user_id, _.item_id, 2 * settings.seed) < settings.test_share
+    in_test = (
+        _.is_test
+        if predefined
+        else uniform(_.user_id, _.item_id, 2 * settings.seed) < settings.test_share
+    )
     in_valid = uniform(_.user_id, _.item_id, 2 * settings.seed + 1) < settings.valid_share
     part = ibis.cases((in_test, "test"), (in_valid, "valid"), else_="train")
     rows = ratings.select("user_id", "item_id", "rating", part=part)
@@ -116,7 +119,9 @@ def standardised(amount: ibis.Value, learned: ibis.Value) -> ibis.Value:
 def vocabulary(values: ibis.Column) -> list[str]:
     """Return the distinct values, sorted; a value's index in the model is its place, from 1."""
     column = values.name("value")
-    return sorted(column.as_table().filter(_.value.notnull()).distinct().value.to_pyarrow().to_pylist())
+    return sorted(
+        column.as_table().filter(_.value.notnull()).distinct().value.to_pyarrow().to_pylist()
+    )
 
 
 def code(values: ibis.Value, words: list[str]) -> ibis.Value:
@@ -185,7 +190,8 @@ def indexed(rows: ibis.Table, users: ibis.Table, items: ibis.Table) -> ibis.Tabl
     for name, table in (("user", users), ("item", items)):
         columns = [f"{name}_id", name, *(column for column in history if name in column)]
         rows = rows.left_join(table.select(columns), f"{name}_id").drop(f"{name}_id_right")
-    rows = rows.order_by("user_id", "item_id").fill_null(0)
+    numbers = dict.fromkeys(("user", "item", *HISTORY), 0)
+    rows = rows.order_by("user_id", "item_id").fill_null(numbers)
     return rows.select("user", "item", "rating", *HISTORY)
 
 
@@ -222,7 +228,10 @@ def features(clean: Path, settings: Features, out: Path) -> None:
         for index, value in enumerate(values, start=1)
     ]
     schema = {"feature": "string", "value": "string", "index": "int32"}
-    write(engine.create_table("words", entries, schema=ibis.schema(schema)), out / "vocabularies.parquet")
+    write(
+        engine.create_table("words", entries, schema=ibis.schema(schema)),
+        out / "vocabularies.parquet",
+    )
 
 
 def main() -> None:

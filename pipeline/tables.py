@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import ibis
+if TYPE_CHECKING:
+    import ibis
 
 RAW = Path("data/raw")
 CLEAN = Path("data/clean")
@@ -17,6 +19,8 @@ SCORES_CSV = "users-score-2023.csv"
 DETAILS_CSV = "users-details-2023.csv"
 CATALOGUE_CSV = "anime-dataset-2023.csv"
 TEST_CSV = "test-scores.csv"
+
+HISTORY = ["user_sum", "user_count", "item_sum", "item_count"]  # of ratings in training
 
 
 @contextmanager
@@ -44,6 +48,6 @@ def replace_text(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def write(table: ibis.Table, path: Path) -> None:
+def write(table: "ibis.Table", path: Path) -> None:
     """Write an Ibis expression to a Parquet file; ordered rows give the same bytes every time."""
     table.to_parquet(path, compression="zstd")

@@ -12,7 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def from_root(*paths: str | None) -> str:
     """Return the first path that is set, made absolute from the repository's root."""
-    path = next(path for path in paths if path is not None)
+    path = next((path for path in paths if path is not None), None)
+    if path is None:
+        raise ValueError("dataset.path is not set; add dataset.path=DIR to the overrides")
     return str((ROOT / Path(path).expanduser()).resolve())
 
 

@@ -1,0 +1,16 @@
+"""The Wide & Deep model. Importing this package starts TensorFlow, which takes seconds."""
+
+import os
+
+# TensorFlow greets on the terminal before it reads its own log level.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its kernels round by the number of threads
+STDERR = 2
+_terminal = os.dup(STDERR)
+with open(os.devnull, "wb") as _nowhere:  # noqa: PTH123
+    os.dup2(_nowhere.fileno(), STDERR)
+try:
+    import tensorflow  # noqa: F401
+finally:
+    os.dup2(_terminal, STDERR)
+    os.close(_terminal)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from pipeline.features import HISTORY
+from pipeline.tables import HISTORY
 
 Array = np.ndarray
 ROW = ("user", "item", *HISTORY)  # what the model is told of a rating: all int32
@@ -78,7 +78,9 @@ def batches(
 
     if seed is None:
         starts = tf.data.Dataset.range(0, n, size)
-        return starts.map(lambda start: take(tf.range(start, tf.minimum(start + size, n)))).prefetch(2)
+        return starts.map(
+            lambda start: take(tf.range(start, tf.minimum(start + size, n)))
+        ).prefetch(2)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=[seed, number])

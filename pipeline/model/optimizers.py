@@ -20,6 +20,11 @@ def summed_by_row(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
 class SparseFtrl(keras.optimizers.Ftrl):
     """FTRL-Proximal (McMahan et al. 2013), row by row."""
 
+    def __init__(self, learning_rate: float, l1: float = 0.0, l2: float = 0.0) -> None:
+        super().__init__(
+            learning_rate, l1_regularization_strength=l1, l2_regularization_strength=l2
+        )
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update ``variable`` in the rows that ``gradient`` names."""
         if not isinstance(gradient, tf.IndexedSlices):

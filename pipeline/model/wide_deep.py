@@ -1,6 +1,5 @@
 """Wide & Deep (Cheng et al. 2016, arXiv 1606.07792): both parts trained jointly on one loss."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -36,7 +35,7 @@ class WideDeep(keras.Model):
         """Learn mean and deviation of the ratings and of the counts from the training rows."""
         counts = [np.log1p(rows[name]) for name in ("user_count", "item_count")]
         columns = [ratings, *counts]
-        self.scale.assign([f(column) for column in columns for f in (np.mean, np.std)])
+        self.scale.assign([f for column in columns for f in (column.mean(), column.std() or 1)])
 
     def call(self, rows: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Predict the rating of each row, not clipped to the scale."""
@@ -59,30 +58,23 @@ class WideDeep(keras.Model):
 
     def compile(self, settings: Model) -> None:
         """Give the wide part FTRL, the deep part AdaGrad, and both the squared error."""
-        deep, wide = settings.deep, settings.wide
-        self.wide_optimizer = wide and SparseFtrl(
-            wide.learning_rate,
-            l1_regularization_strength=wide.l1,
-            l2_regularization_strength=wide.l2,
-        )
-        self.deep_optimizer = deep and SparseAdagrad(deep.learning_rate, deep.l2)
+        self.parts: list[tuple[keras.Layer, keras.Optimizer]] = []
+        if wide := settings.wide:
+            self.parts.append((self.wide, SparseFtrl(wide.learning_rate, wide.l1, wide.l2)))
+        if deep := settings.deep:
+            self.parts.append((self.deep, SparseAdagrad(deep.learning_rate, deep.l2)))
         super().compile(loss="mse", jit_compile=False, steps_per_execution=STEPS)
 
     def train_step(self, data: tuple[dict[str, tf.Tensor], tf.Tensor]) -> dict[str, Any]:
-        """Take one joint step: one gradient, each part's variables to their own optimizer."""
+        """Take one joint step: one loss, and each part's gradients to the part's optimizer."""
         rows, ratings = data
         with tf.GradientTape() as tape:
             loss = self.compute_loss(rows, ratings, self(rows, training=True))
-        parts = [
-            (part.trainable_variables, optimizer)
-            for part, optimizer in (
-                (self.wide, self.wide_optimizer),
-                (self.deep, self.deep_optimizer),
-            )
-            if part
-        ]
-        gradients = tape.gradient(loss, [variables for variables, _ in parts])
-        for (variables, optimizer), part in zip(parts, gradients, strict=True):
-            optimizer.apply(part, variables)
+        variables = [part.trainable_variables for part, _ in self.parts]
+        gradients = tape.gradient(loss, variables)
+        for (_, optimizer), gradient, variable in zip(
+            self.parts, gradients, variables, strict=True
+        ):
+            optimizer.apply(gradient, variable)
         self._loss_tracker.update_state(loss, sample_weight=tf.size(ratings))
         return self.get_metrics_result()

@@ -16,7 +16,7 @@ def write(settings: Local, folder: Path) -> None:
     """
     source = home() / Path(settings.path).expanduser()
     files = {source / name: name for name in (SCORES_CSV, DETAILS_CSV, CATALOGUE_CSV)}
-    key = {file: "dataset.path" for file in files}
+    key = dict.fromkeys(files, "dataset.path")
     if settings.test_scores is not None:
         test = home() / Path(settings.test_scores).expanduser()
         files[test], key[test] = TEST_CSV, "dataset.test_scores"

@@ -1,0 +1,41 @@
+# Each target works on its own on a fresh clone. `make help` lists them.
+PYTHON ?= python3
+PORT ?= 5000
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help repro test ui params lock
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+repro: .venv/installed ## download to evaluate on the default data set, then the figures
+	dvc repro
+	@python -m pipeline.summary
+
+test: .venv/installed ## lint, types, tests
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest -n 2
+
+ui: .venv/installed ## the MLflow UI on http://127.0.0.1:5000 (PORT=… for another)
+	mlflow ui --host 127.0.0.1 --port $(PORT) \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+params: .venv/installed ## write params.yaml anew after an edit in conf/
+	python -m pipeline.compose
+
+lock: .venv/installed ## choose the versions in requirements.lock anew from pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --group dev \
+		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+# The .pth line lets .venv/bin/dvc find this Python for its stages without activation.
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo "error: TensorFlow needs Python 3.11 to 3.13; name one with PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "venv_on_path.pth").write_text( \
+		"import os, sys; os.environ[\"PATH\"] = sys.prefix + \"/bin\" + os.pathsep + os.environ.get(\"PATH\", \"\")\n")'
+	@touch $@

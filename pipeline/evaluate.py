@@ -1,0 +1,91 @@
+"""Stage evaluate: measure the model on the test rows, beside simple baselines on the same rows.
+
+In: models/ and data/features. Out: metrics/evaluate.json, the tables of the plots in
+metrics/plots, and all of it in the MLflow run that train opened.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import baselines, metrics, plots, tracking
+from pipeline.config import Evaluate, load
+from pipeline.errors import exit_on_user_error
+from pipeline.tables import FEATURES, METRICS, MODELS, replace_text
+
+if TYPE_CHECKING:
+    from pipeline.model.saved import Predictor
+
+PLOTS = METRICS / "plots"
+
+
+def evaluate(
+    settings: Evaluate, features: Path, predictor: "Predictor"
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Predict the test rows and measure.
+
+    The baselines may learn from the validation rows too, as no choice rests on those here.
+
+    Returns:
+        The figures of metrics/evaluate.json, and the tables of the plots by name.
+    """
+    from pipeline.model.data import read_rows
+
+    parts = [read_rows(features / f"{part}.parquet") for part in ("train", "valid")]
+    user, item = (np.concatenate([rows[name] for rows, _ in parts]) for name in ("user", "item"))
+    mean, user_bias, item_bias = baselines.biases(user, item, np.concatenate([r for _, r in parts]))
+    rows, rating = read_rows(features / "test.parquet")
+    bias = baselines.predict(mean, user_bias, item_bias, rows["user"], rows["item"])
+    predictions = {
+        "model": predictor.rows(rows),
+        "user_item_bias": np.clip(bias, *predictor.scale),
+        "global_mean": np.full(len(rating), mean),
+    }
+    mses = {name: metrics.errors(rating, values)["mse"] for name, values in predictions.items()}
+    squared = (predictions["model"].astype(np.float64) - rating) ** 2
+    figures = {
+        **metrics.errors(rating, predictions["model"]),
+        "n": len(rating),
+        "mse_ci95": metrics.interval(squared, rows["user"], settings.bootstrap, settings.seed),
+        "baselines": {name: mses[name] for name in ("global_mean", "user_item_bias")},
+        "gain_over_user_item_bias": 1 - mses["model"] / mses["user_item_bias"],
+    }
+    tables = {
+        "predicted_vs_actual": metrics.by_prediction(rating, predictions["model"]),
+        "error_by_rating": metrics.by_rating(
+            rating, {name: predictions[name] for name in ("model", "user_item_bias")}
+        ),
+    }
+    return figures, tables
+
+
+def main() -> None:
+    """Run the stage on params.yaml."""
+    config = load()
+    from pipeline.model.saved import Predictor
+
+    predictor = Predictor(MODELS)
+    with tracking.run(config, resume=(MODELS / "run_id").read_text().strip()):
+        figures, tables = evaluate(config.evaluate, FEATURES, predictor)
+        curve = pd.read_csv(PLOTS / "learning_curve.csv")
+        tracking.log_test(
+            figures,
+            {
+                "learning_curve": plots.learning_curve(curve),
+                "predicted_vs_actual": plots.predicted_vs_actual(
+                    tables["predicted_vs_actual"], predictor.scale
+                ),
+                "error_by_rating": plots.error_by_rating(tables["error_by_rating"]),
+            },
+        )
+    for name, table in tables.items():
+        text = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        replace_text(PLOTS / f"{name}.csv", text)
+    replace_text(METRICS / "evaluate.json", json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

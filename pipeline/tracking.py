@@ -1,0 +1,181 @@
+"""The only place that talks to MLflow: where runs go, what they carry, how two stages share one.
+
+MLflow takes seconds to import, so it is imported where it is used.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from pipeline.config import Config, home
+from pipeline.tables import FEATURES
+
+if TYPE_CHECKING:
+    import mlflow
+
+EXPERIMENT = "anime-ratings"
+SERVING = ["mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow", "omegaconf"]
+
+
+def store() -> str:
+    """Return the tracking URI: MLFLOW_TRACKING_URI, or a sqlite file in the repository.
+
+    Never a relative one: a queued experiment runs in a temporary folder, and its runs would
+    vanish with it.
+    """
+    return os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home() / 'mlflow.db'}")
+
+
+def connect() -> None:
+    """Point MLflow to the store and the experiment, and make both where they are missing."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    mlflow.set_tracking_uri(store())
+    with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh sqlite store
+        if mlflow.get_experiment_by_name(experiment) is None:
+            at_home = "MLFLOW_TRACKING_URI" not in os.environ
+            folder = (home() / "mlruns").as_uri() if at_home else None
+            mlflow.create_experiment(experiment, artifact_location=folder)
+        mlflow.set_experiment(experiment)
+
+
+@contextmanager
+def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun"]:
+    """Open a run that carries settings, data and origin, or go on with the run ``resume``.
+
+    A run that the store does not know, because it was made on another machine, is opened anew.
+    An exception inside marks the run as failed.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    connect()
+    try:
+        known = resume is not None and mlflow.get_run(resume) is not None
+    except MlflowException:
+        known = False
+    if known:
+        with mlflow.start_run(run_id=resume) as active:
+            yield active
+        return
+    name = os.environ.get("DVC_EXP_NAME") or f"{config.model.name}-{config.dataset.source}"
+    with mlflow.start_run(run_name=name) as active:
+        mlflow.log_params(flat(asdict(config)))
+        mlflow.log_dict(asdict(config), "config.yaml")
+        digests = {
+            part: digest(FEATURES / f"{part}.parquet") for part in ("train", "valid", "test")
+        }
+        for part, value in digests.items():
+            mlflow.log_input(_dataset(config, part, value), context=part)
+        mlflow.set_tags(_origin() | {"dataset": config.dataset.source, "data": digests["train"]})
+        yield active
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested settings to dotted keys, as on the command line; lists as JSON."""
+    result: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{prefix}{key}.")
+        else:
+            result[prefix + key] = json.dumps(value) if isinstance(value, list) else value
+    return result
+
+
+def digest(path: Path) -> str:
+    """Return the first 12 hexadecimal digits of a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+
+def _dataset(config: Config, part: str, value: str) -> Any:
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.data.sources import LocalArtifactDatasetSource
+
+    source = LocalArtifactDatasetSource(str(home() / FEATURES / f"{part}.parquet"))
+    return MetaDataset(source, name=f"{config.dataset.source}-{part}", digest=value)
+
+
+def _origin() -> dict[str, str]:
+    """Tell which code made a run, and by which of the three ways."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    tags = {
+        "git_commit": git("rev-parse", "HEAD"),
+        "git_dirty": str(bool(git("status", "--porcelain", "-uno"))),
+    }
+    experiment = os.environ.get("DVC_EXP_NAME")
+    tags["route"] = (
+        "dvc exp" if experiment else "dvc repro" if "DVC_STAGE" in os.environ else "python"
+    )
+    if experiment:
+        tags["dvc_exp"] = experiment
+    return tags
+
+
+def log_epoch(point: Mapping[str, float]) -> None:
+    """Log train_mse and valid_mse of one epoch, at the epoch as the step."""
+    import mlflow
+
+    step = int(point["epoch"])
+    mlflow.log_metrics({n: value for n, value in point.items() if n != "epoch"}, step=step)
+
+
+def log_best(best: Mapping[str, float]) -> None:
+    """Log the figures of the epoch whose weights are kept."""
+    import mlflow
+
+    mlflow.log_metrics({f"best_{name}": value for name, value in best.items()})
+
+
+def log_model(folder: Path) -> None:
+    """Store a models folder with the run, ready for ``mlflow models serve`` and ``load_model``."""
+    import mlflow
+    import pandas as pd
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    pairs = Schema([ColSpec("long", "user_id"), ColSpec("long", "anime_id")])
+    code = Path(__file__).parent
+    mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(code / "serving.py"),
+        artifacts={"model": str(folder)},
+        code_paths=[str(code)],
+        input_example=pd.DataFrame({"user_id": [1], "anime_id": [1]}),
+        signature=ModelSignature(pairs, Schema([ColSpec("double", "prediction")])),
+        pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
+    )
+
+
+def log_test(figures: Mapping[str, Any], pictures: Mapping[str, Any]) -> None:
+    """Log the test figures (as test_mse, …), the baselines' (as baseline_mse.…) and pictures."""
+    import mlflow
+
+    low, high = figures["mse_ci95"]
+    mlflow.log_metrics(
+        {f"test_{name}": figures[name] for name in ("mse", "rmse", "mae")}
+        | {"test_mse_low": low, "test_mse_high": high}
+        | {f"baseline_mse.{name}": mse for name, mse in figures["baselines"].items()}
+    )
+    mlflow.log_dict(dict(figures), "evaluate.json")
+    for name, picture in pictures.items():
+        mlflow.log_figure(picture, f"plots/{name}.png")

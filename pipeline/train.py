@@ -1,0 +1,42 @@
+"""Stage train: fit the model, keep its best weights by validation MSE.
+
+In: data/features. Out: models/ (weights, settings and the tables that predictions need, so the
+folder works on its own; and the id of the MLflow run, which evaluate goes on with), the learning
+curve and metrics/train.json.
+"""
+
+import json
+import shutil
+
+import pandas as pd
+
+from pipeline import tracking
+from pipeline.config import load
+from pipeline.errors import exit_on_user_error
+from pipeline.tables import FEATURES, METRICS, MODELS, replace_text, replacing
+
+
+def main() -> None:
+    """Run the stage on params.yaml."""
+    config = load()
+    from pipeline.model.fit import fit  # after the settings are checked: TensorFlow takes seconds
+    from pipeline.model.saved import save
+
+    with tracking.run(config) as run:
+        model, points = fit(config, FEATURES, tracking.log_epoch)
+        best = min(points, key=lambda point: point["valid_mse"])
+        tracking.log_best(best)
+        with replacing(MODELS) as out:
+            save(model, config, out)
+            for name in ("users", "items"):
+                shutil.copyfile(FEATURES / f"{name}.parquet", out / f"{name}.parquet")
+            (out / "run_id").write_text(run.info.run_id + "\n")
+        tracking.log_model(MODELS)
+    curve = pd.DataFrame(points).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    replace_text(METRICS / "plots" / "learning_curve.csv", curve)
+    figures = {**best, "epochs": len(points)}
+    replace_text(METRICS / "train.json", json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

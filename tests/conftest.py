@@ -1,0 +1,71 @@
+"""Small tables that most tests share, and the real ratings where they are present."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import ibis
+import pandas as pd
+import pytest
+from hypothesis import settings
+
+from pipeline.config import ROOT
+
+settings.register_profile("default", deadline=None, max_examples=40)
+settings.load_profile("default")
+
+REAL_DATA = Path(os.environ.get("ANIME_RATINGS_DATA", ROOT.parent / "shared" / "data"))
+
+
+def table(**columns):
+    """An Ibis table of a few rows."""
+    return ibis.memtable(pd.DataFrame(columns))
+
+
+def text(**columns):
+    """The same with every value as text, and the row numbers that reading a CSV file gives."""
+    frame = pd.DataFrame(columns).astype("string")
+    return ibis.memtable(frame.assign(row=range(1, len(frame) + 1)))
+
+
+def run(*command, cwd, **environment):
+    """Run a command as a user would; returns the finished process with its output as text."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW"))}
+    done = subprocess.run(
+        command, cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
+    )
+    done.output = done.stdout + done.stderr
+    return done
+
+
+def python(*arguments, cwd, **environment):
+    """Run this Python, with the commands of its environment first on the path."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return run(sys.executable, *arguments, cwd=cwd, PATH=path, **environment)
+
+
+def real_data(name):
+    """A folder of real ratings, or a skip with the reason."""
+    folder = REAL_DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"real ratings are not at {folder}; set ANIME_RATINGS_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A fresh clone of the repository as it is in the work tree, with a commit to start from."""
+    folder = tmp_path_factory.mktemp("clone") / "anime-ratings"
+    listed = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).stdout.splitlines()
+    for name in listed:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    run("git", "init", "-q", cwd=folder)
+    run("git", "config", "user.email", "test@example.org", cwd=folder)
+    run("git", "config", "user.name", "test", cwd=folder)
+    run("git", "add", "-A", cwd=folder)
+    assert run("git", "commit", "-qm", "start", cwd=folder).returncode == 0
+    return folder

@@ -1,0 +1,87 @@
+"""The settings: conf/ is the source, params.yaml its lock, and nothing wrong passes the check."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from pipeline.compose import compose
+from pipeline.config import PARAMS, ROOT, check, load
+from pipeline.errors import UserError
+from pipeline.hydra_plugins.from_root import from_root
+
+GROUPS = {
+    f"{folder.name}={file.stem}"
+    for folder in (ROOT / "conf").iterdir()
+    if folder.is_dir()
+    for file in folder.glob("*.yaml")
+}
+
+
+def settings(*overrides):
+    return OmegaConf.create(compose(list(overrides)))
+
+
+def test_params_yaml_is_what_conf_composes_to():
+    assert PARAMS.read_text() == compose([]), "run `python -m pipeline.compose`"
+
+
+@pytest.mark.parametrize("choice", sorted(GROUPS))
+def test_every_choice_of_every_group_composes_and_passes_the_check(choice):
+    path = ["dataset.path=some/folder"] if choice == "dataset=local" else []
+    assert check(settings(choice, *path))
+
+
+def test_a_model_has_the_parts_its_name_says():
+    parts = {name: check(settings(f"model={name}")).model for name in ("wide", "deep", "wide_deep")}
+    assert [m.wide is not None for m in parts.values()] == [True, False, True]
+    assert [m.deep is not None for m in parts.values()] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("train.epoch", 3, "train.epoch: Key 'epoch' not in 'Train'"),
+        ("train.epochs", "many", "train.epochs: Value 'many'"),
+        ("train.epochs", 0, "train.epochs: 0 is out of range; allowed is 1 to"),
+        ("features.test_share", 1.5, "features.test_share: 1.5 is out of range"),
+        ("model.wide.crosses", ["mood"], "model.wide.crosses: 'mood' is unknown"),
+        ("dataset.source", "kagle", "dataset.source: 'kagle' is unknown; one of synthetic"),
+        ("training", {}, "training: Key 'training' not in 'Config'"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_wrong(key, value, message):
+    wrong = settings()
+    OmegaConf.update(wrong, key, value, force_add=True)
+    with pytest.raises(UserError) as error:
+        check(wrong)
+    assert str(error.value).startswith(message)
+
+
+def test_a_missing_setting_is_named():
+    incomplete = settings()
+    del incomplete.train.seed
+    with pytest.raises(UserError, match=r"train\.seed"):
+        check(incomplete)
+
+
+def test_a_missing_params_file_says_how_to_make_one(tmp_path):
+    with pytest.raises(UserError, match=r"python -m pipeline\.config"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_relative_path_counts_from_the_repository_wherever_one_is(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    watch = settings("dataset=local", "dataset.path=../there").dataset.watch
+    assert Path(watch.data) == ROOT.parent / "there"
+    assert Path(watch.test) == ROOT.parent / "there"
+    scores = settings("dataset=local", "dataset.path=a", "dataset.test_scores=/b/c.csv")
+    assert scores.dataset.watch.test == "/b/c.csv"
+    assert from_root(None, "x") == str(ROOT / "x")
+
+
+def test_a_path_edited_in_params_yaml_is_refused_because_dvc_would_watch_the_old_one():
+    edited = settings("dataset=local", "dataset.path=one")
+    edited.dataset.path = "another"
+    with pytest.raises(UserError, match=r"dvc exp run -S dataset=local -S dataset\.path=another"):
+        check(edited)

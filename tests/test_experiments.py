@@ -1,0 +1,150 @@
+"""End to end in a fresh clone: `dvc exp run` on files of the user's own, and what can go wrong."""
+
+import json
+import shutil
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import python, run
+
+from pipeline.config import Synthetic, Watch
+from pipeline.sources import synthetic
+from pipeline.tables import SCORES_CSV
+
+PAIR = ["user_id", "anime_id", "rating"]
+
+
+@pytest.fixture(scope="module")
+def data(clone):
+    """A folder of the three files beside the clone, and a fifth of the ratings as a test set."""
+    folder = clone.parent / "data"
+    folder.mkdir()
+    synthetic.write(Synthetic("synthetic", 1, 10, Watch("", ""), 0, 200, 150, 5000, 0.4), folder)
+    scores = pd.read_csv(folder / SCORES_CSV).drop_duplicates(["user_id", "anime_id"])
+    tested = np.random.default_rng(0).random(len(scores)) < 0.2
+    scores[tested].to_csv(folder / "test.csv", index=False)
+    scores[~tested].to_csv(folder / SCORES_CSV, index=False)
+    return folder
+
+
+def experiment(clone, *overrides, flags=()):
+    options = [word for override in overrides for word in ("-S", override)]
+    return python("-m", "dvc", "exp", "run", *flags, *options, cwd=clone)
+
+
+LOCAL = ["experiment=quick", "dataset=local", "dataset.path=../data"]
+
+
+@pytest.fixture(scope="module")
+def ran(clone, data):
+    """The clone after an experiment on the folder with its test set."""
+    done = experiment(clone, *LOCAL, "dataset.test_scores=../data/test.csv")
+    assert done.returncode == 0, done.output
+    return clone
+
+
+def snapshot(clone):
+    """The bytes of every output."""
+    folders = [clone / name for name in ("data", "models", "metrics")]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return {file: file.read_bytes() for file in files}
+
+
+def test_the_test_rows_are_those_of_the_file_and_no_training_row_is(ran, data):
+    tables = {file.stem: pd.read_parquet(file) for file in (ran / "data/features").iterdir()}
+
+    def pairs(part):
+        rows = tables[part].merge(tables["users"][["user", "user_id"]], on="user")
+        rows = rows.merge(tables["items"][["item", "item_id"]], on="item")
+        columns = rows[["user_id", "item_id", "rating"]].dropna().astype(int)
+        return set(map(tuple, columns.to_numpy()))
+
+    expected = set(map(tuple, pd.read_csv(data / "test.csv")[PAIR].to_numpy()))
+    assert json.loads((ran / "metrics/evaluate.json").read_text())["n"] == len(expected)
+    assert pairs("test") <= expected
+    assert not (pairs("train") | pairs("valid")) & expected
+    given = pd.read_csv(data / SCORES_CSV).query("1 <= rating <= 10")
+    assert len(tables["train"]) + len(tables["valid"]) == len(given)
+
+
+def test_a_changed_file_is_noticed(ran, data):
+    assert "download" not in python("-m", "dvc", "status", cwd=ran).output
+    before = (data / "test.csv").read_text()
+    (data / "test.csv").write_text(before.replace(",7\n", ",6\n", 1))
+    try:
+        assert "Running stage 'download'" in python("-m", "dvc", "repro", "--dry", cwd=ran).output
+    finally:
+        (data / "test.csv").write_text(before)
+
+
+def test_queued_experiments_find_the_relative_path_and_keep_their_runs(ran, data):
+    for model in ("wide", "deep"):
+        queued = experiment(
+            ran, *LOCAL, f"model={model}", flags=("--queue", "--name", f"q-{model}")
+        )
+        assert queued.returncode == 0, queued.output
+    done = python("-m", "dvc", "exp", "run", "--run-all", cwd=ran)
+    assert done.returncode == 0, done.output
+    mlflow.set_tracking_uri(f"sqlite:///{ran}/mlflow.db")
+    found = mlflow.search_runs(search_all_experiments=True).set_index("tags.mlflow.runName")
+    for model in ("wide", "deep"):
+        run_ = found.loc[f"q-{model}"]
+        assert run_["params.model.name"] == model
+        assert run_["status"] == "FINISHED"
+        assert run_["metrics.test_mse"] > 0
+        assert run_["tags.route"] == "dvc exp"
+        picture = mlflow.artifacts.list_artifacts(run_id=run_.run_id, artifact_path="plots")
+        assert picture, "the artifacts of a queued run outlive its temporary folder"
+
+
+def restored(clone):
+    run("git", "checkout", "-q", "params.yaml", cwd=clone)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["train.epoch=3"], "Could not override 'train.epoch'"),
+        (["train.epochs=many"], "error: train.epochs: Value 'many'"),
+        (["dataset=local", "dataset.path=../nowhere"], "nowhere"),
+        (["dataset=local"], "dataset.path is not set"),
+        (["dataset=kagle"], "kagle"),
+    ],
+)
+def test_a_wrong_override_is_named_and_the_outputs_stay(ran, overrides, message):
+    before = snapshot(ran)
+    done = experiment(ran, *overrides)
+    restored(ran)
+    assert done.returncode != 0
+    assert message in done.output
+    assert "Traceback" not in done.output
+    assert snapshot(ran) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (SCORES_CSV, None, f"{SCORES_CSV}: no such file; check dataset.path"),
+        (SCORES_CSV, "user_id,anime_id\n1,2\n", f"error: {SCORES_CSV}: no column 'rating'"),
+        (SCORES_CSV, "user_id,anime_id,rating\n1,2,99\n", "rating not in 1 to 10"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_and_the_outputs_stay(
+    ran, data, tmp_path, name, content, message
+):
+    shutil.copytree(data, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    before = snapshot(ran)
+    done = experiment(ran, "dataset=local", f"dataset.path={tmp_path}")
+    restored(ran)
+    assert done.returncode != 0
+    assert message in done.output
+    assert "Traceback" not in done.output
+    after = snapshot(ran)
+    for file, content_before in before.items():
+        if "data/raw" not in str(file):  # a good download of bad data is what clean reports on
+            assert after[file] == content_before

@@ -1,0 +1,192 @@
+"""The model: sparse updates are the dense ones, both parts learn, and a folder keeps it all."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from pipeline.compose import compose
+from pipeline.config import check
+from pipeline.errors import UserError
+from pipeline.model import data, saved
+from pipeline.model.fit import Curve, fit
+from pipeline.model.optimizers import SparseAdagrad, SparseFtrl
+from pipeline.model.wide import hashed_cross
+from pipeline.tables import HISTORY
+
+USERS, ITEMS = 40, 30
+
+
+def config(*overrides):
+    small = ["model.wide.buckets=4096", "model.deep.embedding=4", "model.deep.units=[8]"]
+    model = next((o for o in overrides if o.startswith("model=")), "model=wide_deep")
+    small = [o for o in small if o.split(".")[1] in model]
+    return check(OmegaConf.create(compose([model, "train.batch_size=64", *small, *overrides])))
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    """Feature tables where a user likes either the odd titles' genre or the even ones'."""
+    folder, random = tmp_path_factory.mktemp("features"), np.random.default_rng(0)
+    users, items = np.arange(USERS + 1), np.arange(ITEMS + 2)  # the last title: no ratings
+    pair = random.permutation(USERS * ITEMS)
+    user, item = (pair // ITEMS + 1).astype("int32"), (pair % ITEMS + 1).astype("int32")
+    likes = np.where((user % 2) == (item % 2), 2, -2)
+    rating = np.clip(6 + likes + random.integers(-1, 2, len(pair)), 1, 10).astype("int8")
+    history = {name: np.zeros(len(pair), "int32") for name in HISTORY}
+    rows = pd.DataFrame({"user": user, "item": item, "rating": rating, **history})
+    for part, where in (
+        ("train", slice(0, 900)),
+        ("valid", slice(900, 1050)),
+        ("test", slice(1050, None)),
+    ):
+        rows.iloc[where].to_parquet(folder / f"{part}.parquet", index=False)
+
+    def table(name, index, known, **columns):
+        count = np.where((index > 0) & (index <= known), 5, 0).astype("int32")
+        ids = pa.array([None, *(index[1:] * 10)], "int32")
+        numbers = {f"{name}_sum": count * 6, f"{name}_count": count}
+        plain = {name: index.astype("int32"), f"{name}_id": ids, **numbers, **columns}
+        pq.write_table(pa.table(plain), folder / f"{name}s.parquet")
+
+    zeros = np.zeros(len(items), "float32")
+    table("user", users, USERS, completed=zeros[0] * users, plan_to_watch=zeros[0] * users)
+    odd = [[1 + i % 2] for i in items]
+    lists = {"genres": pa.array(odd), "studios": pa.array([[0] for _ in items])}
+    codes = {"type": zeros.astype("int32"), "source": zeros.astype("int32")}
+    table("item", items, ITEMS, episodes=zeros, title=items.astype(str), **codes, **lists)
+    return folder
+
+
+def trained(features, *overrides):
+    settings = config(*overrides)
+    return *fit(settings, features, lambda _: None), settings
+
+
+def save(model, settings, features, folder):
+    saved.save(model, settings, folder)
+    for name in ("users", "items"):
+        (folder / f"{name}.parquet").write_bytes((features / f"{name}.parquet").read_bytes())
+    return saved.Predictor(folder)
+
+
+@pytest.mark.parametrize("name", ["wide", "deep", "wide_deep"])
+def test_each_model_learns_the_planted_taste(features, name):
+    rates = [f"model.{part}.learning_rate=0.2" for part in name.split("_")]
+    _, points, _ = trained(features, f"model={name}", "train.epochs=60", *rates)
+    spread = pq.read_table(features / "valid.parquet")["rating"].to_numpy().var()
+    assert min(p["valid_mse"] for p in points) < 0.5 * spread
+
+
+def test_the_same_seed_gives_the_same_predictions_to_the_last_bit_and_another_does_not(features):
+    rows, _ = data.read_rows(features / "test.parquet")
+    seeds = [
+        trained(features, "train.epochs=2", f"train.seed={seed}")[0](rows).numpy()
+        for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(seeds[0], seeds[1])
+    assert not np.array_equal(seeds[0], seeds[2])
+
+
+def test_the_best_epoch_is_kept_not_the_last(features):
+    model, points, _ = trained(
+        features, "train.epochs=15", "train.patience=15", "model.wide.learning_rate=9"
+    )
+    rows, rating = data.read_rows(features / "valid.parquet")
+    mse = float(np.mean((model(rows).numpy() - rating) ** 2))
+    assert mse == pytest.approx(min(p["valid_mse"] for p in points), rel=1e-4)
+    assert points[-1]["valid_mse"] > mse * 1.0001
+
+
+def test_a_saved_model_predicts_the_same_within_the_scale(features, tmp_path):
+    model, _, settings = trained(features, "train.epochs=3")
+    rows, _ = data.read_rows(features / "test.parquet")
+    predictions = save(model, settings, features, tmp_path).rows(rows)
+    assert predictions == pytest.approx(np.clip(model(rows).numpy(), 1, 10), abs=1e-5)
+
+
+def test_unknown_ids_are_predicted_and_a_title_without_ratings_by_what_it_is(features, tmp_path):
+    model, _, settings = trained(features, "train.epochs=25", "model.wide.learning_rate=1")
+    predictor = save(model, settings, features, tmp_path)
+    everyone = predictor.ids(np.array([10, 999, 10, 999]), np.array([10, 10, 888, 888]))
+    assert np.isfinite(everyone).all()
+    assert everyone[3] == pytest.approx(6, abs=1)
+    odd, even = (predictor.ids(np.array([user]), np.array([310]))[0] for user in (10, 20))
+    assert odd > even + 1, (
+        "title 31 has no ratings, but its genre is what user 1 likes and 2 does not"
+    )
+
+
+def test_predicting_in_batches_is_predicting_at_once(features, tmp_path, monkeypatch):
+    model, _, settings = trained(features, "train.epochs=1")
+    predictor, (rows, _) = (
+        save(model, settings, features, tmp_path),
+        data.read_rows(features / "test.parquet"),
+    )
+    at_once = predictor.rows(rows)
+    monkeypatch.setattr(saved, "BATCH", 7)
+    assert predictor.rows(rows) == pytest.approx(at_once, abs=1e-6)
+
+
+def test_a_loss_that_explodes_stops_the_training_with_what_to_do():
+    with pytest.raises(UserError, match=r"lower model\.deep\.learning_rate"):
+        Curve(print).on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
+
+
+def test_a_folder_without_a_model_says_how_to_make_one(tmp_path):
+    with pytest.raises(UserError, match="no trained model here; `dvc repro` makes one"):
+        saved.Predictor(tmp_path)
+
+
+@given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 5))
+def test_an_epoch_shows_every_row_once_in_a_new_order(n, size, seed):
+    rows = {"user": np.arange(n, dtype="int32")}
+    steps = -(-n // size)
+    batches = iter(data.batches(rows, np.arange(n, dtype="float32"), size, seed))
+    epochs = [np.concatenate([next(batches)[0]["user"] for _ in range(steps)]) for _ in range(2)]
+    assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
+    plain = np.concatenate([b["user"] for b, _ in data.batches(rows, np.zeros(n), size)])
+    assert plain.tolist() == list(range(n))
+
+
+@pytest.mark.parametrize(
+    ("sparse", "dense"),
+    [
+        (SparseAdagrad(0.1), keras.optimizers.Adagrad(0.1)),
+        (
+            SparseFtrl(0.1, l1=0.001, l2=0.01),
+            keras.optimizers.Ftrl(
+                0.1, l1_regularization_strength=0.001, l2_regularization_strength=0.01
+            ),
+        ),
+    ],
+)
+def test_a_sparse_step_is_the_dense_step_on_the_rows_it_touches(sparse, dense):
+    start = np.zeros((6, 3), "float32")  # where the wide part starts; FTRL knows no other
+    tables = [keras.Variable(start) for _ in range(2)]
+    for step in range(4):
+        rows = tf.constant([4, 1, 4]) + step % 2
+        values = tf.constant(np.random.default_rng(step).normal(size=(3, 3)).astype("float32"))
+        slices = tf.IndexedSlices(values, rows, dense_shape=tf.constant([6, 3]))
+        sparse.apply([slices], [tables[0]])
+        dense.apply([tf.convert_to_tensor(slices)], [tables[1]])
+    touched, other = [1, 2, 4, 5], [0, 3]
+    assert tables[0].numpy()[touched] == pytest.approx(tables[1].numpy()[touched], abs=1e-5)
+    assert np.array_equal(tables[0].numpy()[other], start[other])
+
+
+def test_a_cross_is_spread_over_its_buckets_and_told_from_other_crosses():
+    user, item = np.divmod(np.arange(40_000, dtype="int32"), 200)
+    first, second = (
+        hashed_cross(tf.constant(user), tf.constant(item), salt, 64).numpy() for salt in (0, 1)
+    )
+    assert first.min() == 0
+    assert first.max() == 63
+    assert np.bincount(first) == pytest.approx(625, rel=0.25)
+    assert np.mean(first == second) == pytest.approx(1 / 64, abs=0.005)

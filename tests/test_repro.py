@@ -1,0 +1,128 @@
+"""End to end in a fresh clone: `dvc repro`, and what a user does with the results."""
+
+import json
+
+import mlflow
+import pandas as pd
+import pytest
+from conftest import python, run
+
+SMALL = ["experiment=quick", "dataset.users=200", "dataset.items=150", "dataset.ratings=5000"]
+
+
+@pytest.fixture(scope="module")
+def repro(clone):
+    """A clone in which `dvc repro` has run on a small data set; and what it printed."""
+    assert python("-m", "pipeline.compose", *SMALL, cwd=clone).returncode == 0
+    run("git", "commit", "-qam", "small", cwd=clone)
+    done = python("-m", "dvc", "repro", cwd=clone)
+    assert done.returncode == 0, done.output
+    return clone
+
+
+def runs(clone):
+    mlflow.set_tracking_uri(f"sqlite:///{clone}/mlflow.db")
+    return mlflow.search_runs(search_all_experiments=True)
+
+
+def figures(clone):
+    return json.loads((clone / "metrics" / "evaluate.json").read_text())
+
+
+def test_the_figures_are_complete_and_the_model_learns(repro):
+    found = figures(repro)
+    assert found["mse_ci95"][0] < found["mse"] < found["mse_ci95"][1]
+    assert found["rmse"] == pytest.approx(found["mse"] ** 0.5)
+    assert found["mae"] < found["rmse"]
+    assert found["n"] == len(pd.read_parquet(repro / "data/features/test.parquet"))
+    assert found["mse"] < found["baselines"]["global_mean"]
+    assert found["baselines"]["user_item_bias"] < found["baselines"]["global_mean"]
+
+
+def test_every_row_read_is_kept_or_rejected_for_a_reason(repro):
+    for table in json.loads((repro / "metrics" / "clean.json").read_text()).values():
+        assert table["read"] == table["kept"] + sum(table["rejected"].values())
+
+
+def test_a_second_repro_has_nothing_to_do_and_git_sees_only_lock_and_metrics(repro):
+    again = python("-m", "dvc", "repro", cwd=repro)
+    assert "Data and pipelines are up to date" in again.output
+    changed = run("git", "status", "--porcelain", cwd=repro).stdout.splitlines()
+    assert {line[3:].split("/")[0] for line in changed} <= {"dvc.lock", "metrics"}
+
+
+def test_an_edit_of_training_settings_reruns_train_and_evaluate_only(repro):
+    before = (repro / "params.yaml").read_text()
+    (repro / "params.yaml").write_text(before.replace("epochs: 3", "epochs: 4"))
+    planned = python("-m", "dvc", "repro", "--dry", cwd=repro).output
+    (repro / "params.yaml").write_text(before)
+    stages = ["download", "clean", "features", "train", "evaluate"]
+    assert [s for s in stages if f"Running stage '{s}'" in planned] == ["train", "evaluate"]
+
+
+def test_one_run_spans_train_and_evaluate(repro):
+    (found,) = runs(repro).to_dict("records")
+    assert found["status"] == "FINISHED"
+    assert found["metrics.test_mse"] == figures(repro)["mse"]
+    assert {"metrics.test_rmse", "metrics.test_mae", "params.train.epochs"} <= found.keys()
+    assert found["params.model.deep.units"] == "[64, 32]"
+    assert len(found["tags.git_commit"]) == 40
+    assert found["tags.route"] == "dvc repro"
+    client = mlflow.MlflowClient()
+    for name in ("train_mse", "valid_mse"):
+        assert [m.step for m in client.get_metric_history(found["run_id"], name)] == [1, 2, 3]
+    pictures = {file.path for file in client.list_artifacts(found["run_id"], "plots")}
+    assert "plots/learning_curve.png" in pictures
+    assert len(client.get_run(found["run_id"]).inputs.dataset_inputs) == 3
+
+
+def test_the_same_settings_give_the_same_test_mse_to_the_last_digit(repro):
+    first = figures(repro)
+    for stage in ("train", "evaluate"):
+        done = python("-m", "dvc", "repro", "--force", "--single-item", stage, cwd=repro)
+        assert done.returncode == 0, done.output
+    assert figures(repro) == first
+
+
+def test_pairs_in_a_file_get_predictions_and_the_mlflow_model_agrees(repro, tmp_path):
+    users = pd.read_parquet(repro / "data/features/users.parquet").user_id
+    titles = pd.read_parquet(repro / "data/features/items.parquet").item_id
+    pairs = pd.DataFrame(
+        {
+            "note": ["a known pair", "an unknown user", "an unknown title", "nobody knows"],
+            "user_id": [int(users[1]), 10**9, int(users[1]), 10**9],
+            "anime_id": [int(titles[1]), int(titles[1]), 10**9, 10**9],
+        }
+    )
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    command = ("-m", "pipeline.predict", tmp_path / "pairs.csv", "--out", tmp_path / "out.csv")
+    done = python(*command, cwd=repro)
+    assert done.returncode == 0, done.output
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert out.columns.tolist() == ["note", "user_id", "anime_id", "prediction"]
+    assert out.prediction.between(1, 10).all()
+    assert out.note.tolist() == pairs.note.tolist()
+
+    served = (  # from another folder, so that nothing but the stored model is there to import
+        "import mlflow, pandas as pd, sys\n"
+        "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
+        "pairs = pd.read_csv('pairs.csv')[['user_id', 'anime_id']]\n"
+        "model.predict(pairs).to_csv('served.csv', index=False)\n"
+    )
+    (logged,) = {run.run_id for run in runs(repro).itertuples() if run.Index == 0}
+    uri = f"sqlite:///{repro}/mlflow.db"
+    done = python("-c", served, f"runs:/{logged}/model", cwd=tmp_path, MLFLOW_TRACKING_URI=uri)
+    assert done.returncode == 0, done.output
+    served = pd.read_csv(tmp_path / "served.csv").prediction
+    assert served.to_numpy() == pytest.approx(out.prediction.to_numpy(), abs=1e-3)
+
+
+def test_the_closing_table_shows_the_model_beside_its_baselines(repro):
+    shown = python("-m", "pipeline.summary", cwd=repro).output
+    for figure in (figures(repro)["mse"], *figures(repro)["baselines"].values()):
+        assert f"{figure:.4f}" in shown
+
+
+def test_the_plots_render(repro):
+    assert python("-m", "dvc", "plots", "show", cwd=repro).returncode == 0
+    assert "Error by true rating" in (repro / "dvc_plots" / "index.html").read_text()
