@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from pipeline.config import Config, home
+from pipeline.errors import UserError
 from pipeline.tables import FEATURES
 
 if TYPE_CHECKING:
@@ -37,21 +38,30 @@ def store() -> str:
 
 
 def connect() -> None:
-    """Point MLflow to the store and the experiment, and make both where they are missing."""
+    """Point MLflow to the store and the experiment, and make both where they are missing.
+
+    Raises:
+        UserError: the store cannot be used.
+    """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    folder = None if "MLFLOW_TRACKING_URI" in os.environ else (home() / "mlruns").as_uri()
     mlflow.set_tracking_uri(store())
     with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh sqlite store
-        if mlflow.get_experiment_by_name(experiment) is None:
-            at_home = "MLFLOW_TRACKING_URI" not in os.environ
-            folder = (home() / "mlruns").as_uri() if at_home else None
-            mlflow.create_experiment(experiment, artifact_location=folder)
-        mlflow.set_experiment(experiment)
+        try:
+            if mlflow.get_experiment_by_name(experiment) is None:
+                mlflow.create_experiment(experiment, artifact_location=folder)
+            mlflow.set_experiment(experiment)
+        except (MlflowException, OSError) as error:
+            raise UserError(
+                f"MLflow's store {store()} cannot be used ({error}); check MLFLOW_TRACKING_URI."
+            ) from error
 
 
 @contextmanager

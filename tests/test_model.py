@@ -148,10 +148,10 @@ def test_a_folder_without_a_model_says_how_to_make_one(tmp_path):
 def test_an_epoch_shows_every_row_once_in_a_new_order(n, size, seed):
     rows = {"user": np.arange(n, dtype="int32")}
     steps = -(-n // size)
-    batches = iter(data.batches(rows, np.arange(n, dtype="float32"), size, seed))
-    epochs = [np.concatenate([next(batches)[0]["user"] for _ in range(steps)]) for _ in range(2)]
+    batches = iter(data.batches(rows, size, seed))
+    epochs = [np.concatenate([next(batches)["user"] for _ in range(steps)]) for _ in range(2)]
     assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
-    plain = np.concatenate([b["user"] for b, _ in data.batches(rows, np.zeros(n), size)])
+    plain = np.concatenate([batch["user"] for batch in data.batches(rows, size)])
     assert plain.tolist() == list(range(n))
 
 

@@ -1,8 +1,8 @@
 """From the feature tables to tensors: rows of ratings, and the tables that a model gathers from."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -63,32 +63,37 @@ def read_rows(path: Path) -> tuple[dict[str, Array], Array]:
     return columns, table["rating"].to_numpy().astype(np.float32)
 
 
-def batches(
-    rows: Mapping[str, Array], ratings: Array, size: int, seed: int | None = None
-) -> tf.data.Dataset:
-    """Slice rows to batches of (columns, ratings); with ``seed`` in a new order each epoch.
+def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset:
+    """Slice columns of the same length to batches: a gather each, and no work per row in Python.
 
-    A batch is one gather from arrays in memory: no work per row in Python or in tf.data.
+    Args:
+        columns: arrays in any nesting of dicts and tuples, such as (rows, ratings).
+        size: rows of a batch; the last of an epoch may be smaller.
+        seed: of the order, a new one each epoch, and then the epochs never end; None keeps the
+            order and ends after one.
+
+    Returns:
+        Batches of tensors, nested as ``columns``.
     """
-    n = len(ratings)
-    tensors = {name: tf.constant(column) for name, column in rows.items()}, tf.constant(ratings)
+    tensors = tf.nest.map_structure(tf.constant, columns)
+    n = len(tf.nest.flatten(tensors)[0])
 
-    def take(places: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        return tf.nest.map_structure(lambda column: tf.gather(column, places), tensors)
+    def epoch(order: tf.Tensor) -> tf.data.Dataset:
+        def batch(start: tf.Tensor) -> Any:
+            rows = order[start : start + size]
+            return tf.nest.map_structure(lambda column: tf.gather(column, rows), tensors)
+
+        return tf.data.Dataset.range(0, n, size).map(batch)
 
     if seed is None:
-        starts = tf.data.Dataset.range(0, n, size)
-        return starts.map(
-            lambda start: take(tf.range(start, tf.minimum(start + size, n)))
-        ).prefetch(2)
+        return epoch(tf.range(n)).prefetch(2)
 
-    def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=[seed, number])
-        starts = tf.data.Dataset.range(0, n, size)
-        return starts.map(lambda start: take(order[start : start + size]))
+    def shuffled(number: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        return epoch(tf.random.experimental.stateless_shuffle(tf.range(n), seed=key))
 
-    # Keras starts the iterator anew at each epoch only if the data set ends, so it must not.
-    return tf.data.Dataset.range(2**31).flat_map(epoch).prefetch(2)
+    # Endless, because Keras would start a data set that ends from its first epoch again.
+    return tf.data.Dataset.range(2**31).flat_map(shuffled).prefetch(2)
 
 
 def _stack(table: pa.Table, names: list[str]) -> Array:

@@ -63,9 +63,9 @@ def fit(
         "val_loss", patience=config.train.patience, restore_best_weights=True
     )
     model.fit(
-        batches(rows, ratings, size, config.train.seed),
+        batches((rows, ratings), size, config.train.seed),
         steps_per_epoch=math.ceil(len(ratings) / size),
-        validation_data=batches(*read_rows(features / "valid.parquet"), size),
+        validation_data=batches(read_rows(features / "valid.parquet"), size),
         epochs=config.train.epochs,
         shuffle=False,  # batches are in a new random order each epoch already
         verbose=1 if sys.stdout.isatty() else 2,

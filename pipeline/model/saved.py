@@ -54,11 +54,8 @@ class Predictor:
 
     def rows(self, rows: dict[str, Array]) -> Array:
         """Predict rows of table indices and histories (``data.ROW``): float32 [n], on the scale."""
-        parts = [
-            self.model(batch).numpy()
-            for batch, _ in batches(rows, np.zeros(len(rows["user"])), BATCH)
-        ]
-        return np.clip(np.concatenate(parts) if parts else np.zeros(0, np.float32), *self.scale)
+        parts = [self.model(batch).numpy() for batch in batches(rows, BATCH)]
+        return np.clip(np.concatenate([np.zeros(0, np.float32), *parts]), *self.scale)
 
     def ids(self, user_id: Array, item_id: Array) -> Array:
         """Predict pairs of ids, integers [n]; an unknown id counts as an average user or title."""

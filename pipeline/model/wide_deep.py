@@ -39,22 +39,26 @@ class WideDeep(keras.Model):
 
     def call(self, rows: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Predict the rating of each row, not clipped to the scale."""
-        mean, deviation, *counts = tf.unstack(self.scale.value)
-        user = tf.where(rows["user"] <= self.users.known, rows["user"], 0)
-        item = tf.where(rows["item"] <= self.items.known, rows["item"], 0)
-        total = mean * tf.ones_like(user, tf.float32)
+        places = rows["user"], rows["item"]
+        user = tf.where(places[0] <= self.users.known, places[0], 0)
+        item = tf.where(places[1] <= self.items.known, places[1], 0)
+        total = tf.fill(tf.shape(user), self.scale.value[0])
         if self.wide:
-            total += self.wide(user, item, rows["item"])
+            total += self.wide(user, item, places[1])
         if self.deep:
-            history = []
-            for name, (middle, spread) in (("user", counts[:2]), ("item", counts[2:])):
-                n = tf.cast(rows[f"{name}_count"], tf.float32)
-                above = tf.cast(rows[f"{name}_sum"], tf.float32) - n * mean
-                history.append(above / (n + SHRINK) / deviation)
-                history.append((tf.math.log1p(n) - middle) / spread)
-            places = rows["user"], rows["item"]
-            total += self.deep(user, item, places, tf.stack(history, 1), training=training)
+            total += self.deep(user, item, places, self.histories(rows), training=training)
         return total
+
+    def histories(self, rows: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Normalise mean and count of the earlier ratings of user and title: float32 [n, 4]."""
+        mean, deviation, *counts = tf.unstack(self.scale.value)
+        columns = []
+        for name, (middle, spread) in (("user", counts[:2]), ("item", counts[2:])):
+            n = tf.cast(rows[f"{name}_count"], tf.float32)
+            above = tf.cast(rows[f"{name}_sum"], tf.float32) - n * mean
+            columns.append(above / (n + SHRINK) / deviation)
+            columns.append((tf.math.log1p(n) - middle) / spread)
+        return tf.stack(columns, 1)
 
     def compile(self, settings: Model) -> None:
         """Give the wide part FTRL, the deep part AdaGrad, and both the squared error."""
