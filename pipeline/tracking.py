@@ -97,12 +97,12 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested settings to dotted keys, as on the command line; lists as JSON."""
+    """Flatten nested settings to dotted keys, as on the command line; without those not set."""
     result: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
             result |= flat(value, f"{prefix}{key}.")
-        else:
+        elif value is not None:
             result[prefix + key] = json.dumps(value) if isinstance(value, list) else value
     return result
 

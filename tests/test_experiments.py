@@ -85,10 +85,10 @@ def test_queued_experiments_find_the_relative_path_and_keep_their_runs(ran, data
             ran, *LOCAL, f"model={model}", flags=("--queue", "--name", f"q-{model}")
         )
         assert queued.returncode == 0, queued.output
-    done = python("-m", "dvc", "exp", "run", "--run-all", cwd=ran)
+    done = python("-m", "dvc", "exp", "run", "--run-all", cwd=ran, MLFLOW_EXPERIMENT_NAME="new")
     assert done.returncode == 0, done.output
     mlflow.set_tracking_uri(f"sqlite:///{ran}/mlflow.db")
-    found = mlflow.search_runs(search_all_experiments=True).set_index("tags.mlflow.runName")
+    found = mlflow.search_runs(experiment_names=["new"]).set_index("tags.mlflow.runName")
     for model in ("wide", "deep"):
         run_ = found.loc[f"q-{model}"]
         assert run_["params.model.name"] == model
