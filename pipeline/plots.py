@@ -50,16 +50,12 @@ def predicted_vs_actual(groups: pd.DataFrame, scale: tuple[int, int]) -> Figure:
 
 def error_by_rating(groups: pd.DataFrame) -> Figure:
     """Draw the MSE of the model and of the bias baseline for each true rating."""
-    figure, axes = _axes(
-        "Error by true rating (test)", "true rating", "MSE (squared rating points)"
-    )
+    rating, mse = "true rating (and how many have it)", "MSE (squared rating points)"
+    figure, axes = _axes("Error by true rating (test)", rating, mse)
     axes.bar(groups.rating - 0.2, groups.model, 0.4, color=BLUE, label="model")
-    axes.bar(
-        groups.rating + 0.2, groups.user_item_bias, 0.4, color=ORANGE, label="user + item bias"
-    )
-    axes.set_xticks(
-        groups.rating, [f"{r}\nn = {n:,}" for r, n in zip(groups.rating, groups.n, strict=True)]
-    )
-    axes.tick_params(axis="x", labelsize=7)
+    right = groups.rating + 0.2
+    axes.bar(right, groups.user_item_bias, 0.4, color=ORANGE, label="user + item bias")
+    ticks = [f"{stars}\n({n:,})" for stars, n in zip(groups.rating, groups.n, strict=True)]
+    axes.set_xticks(groups.rating, ticks, fontsize=8)
     axes.legend(frameon=False)
     return figure
