@@ -34,6 +34,7 @@ lock: .venv/installed ## choose the versions in requirements.lock anew from pypr
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
 		echo "error: TensorFlow needs Python 3.11 to 3.13; name one with PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
+	@echo "installing requirements.lock into .venv, a few minutes"
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "venv_on_path.pth").write_text( \

@@ -30,6 +30,8 @@ from pipeline.tables import (
 
 MISSING = ["UNKNOWN", "Unknown", ""]  # how the files write a missing value, besides an empty cell
 
+IN_TEST = "also in the test set"  # no fault of the row's
+
 # Column of the file: column of the table. Only what a later stage uses is read.
 SCORES = {"user_id": "user_id", "anime_id": "item_id", "rating": "rating"}
 DETAILS = {
@@ -49,7 +51,7 @@ CATALOGUE = {
 
 
 def read_csv(engine: BaseBackend, path: Path, columns: dict[str, str]) -> ibis.Table:
-    """Read a CSV file as text, the needed columns renamed, with ``row`` its 1-based data row.
+    """Read a CSV file as text: the needed columns renamed, ``file``, and ``row`` counted from 1.
 
     Raises:
         UserError: the file is no CSV that can be read, or a column is missing.
@@ -66,7 +68,9 @@ def read_csv(engine: BaseBackend, path: Path, columns: dict[str, str]) -> ibis.T
             f"{path.name}: no column {', '.join(map(repr, missing))}; it has {list(text.columns)}."
         )
     return text.select(
-        row=ibis.row_number() + 1, **{new: text[old] for old, new in columns.items()}
+        file=ibis.literal(path.name),
+        row=ibis.row_number() + 1,
+        **{new: text[old] for old, new in columns.items()},
     )
 
 
@@ -95,7 +99,7 @@ def ratings(scores: ibis.Table, test: ibis.Table | None, dataset: Dataset) -> ib
         dataset: the rating scale.
 
     Returns:
-        user_id, item_id (int32), rating (int8), is_test (bool), row (int64), reason (string; null
+        user_id, item_id (int32), rating (int8), is_test (bool), file, row (int64), reason (null
         for a row to keep). Of several ratings of a title by a user the last in the file is kept,
         and one that is also in the test set is never trained on.
     """
@@ -118,7 +122,7 @@ def ratings(scores: ibis.Table, test: ibis.Table | None, dataset: Dataset) -> ib
     )
     reason = ibis.cases(
         (_.problem.notnull(), _.problem),
-        (_.tested & ~_.is_test, "also in the test set"),
+        (_.tested & ~_.is_test, IN_TEST),
         (_.row < _.last, "rated again further down"),
     )
     return rows.select(
@@ -126,6 +130,7 @@ def ratings(scores: ibis.Table, test: ibis.Table | None, dataset: Dataset) -> ib
         "item_id",
         rating=_.stars.cast("int8"),
         is_test=_.is_test,
+        file=_.file,
         row=_.row,
         reason=reason,
     )
@@ -136,7 +141,7 @@ def items(catalogue: ibis.Table) -> ibis.Table:
 
     Returns:
         item_id (int32), title, type, source (string or null), genres, studios (lists, maybe
-        empty), episodes (int32 or null), row (int64), reason (null for a row to keep).
+        empty), episodes (int32 or null), file, row (int64), reason (null for a row to keep).
     """
     rows = catalogue.mutate(
         item_id=number(_.item_id),
@@ -154,8 +159,8 @@ def users(details: ibis.Table) -> ibis.Table:
     """Type the user details and give each row that cannot be used its ``reason``.
 
     Returns:
-        user_id (int32), completed, plan_to_watch (int32 or null), row (int64), reason (null for a
-        row to keep).
+        user_id (int32), completed, plan_to_watch (int32 or null), file, row (int64), reason (null
+        for a row to keep).
     """
     rows = details.mutate(
         user_id=number(_.user_id),
@@ -178,25 +183,24 @@ def account(file: str, rows: ibis.Table, max_rejected: float) -> dict[str, Any]:
     """Count the rows of a table by reason.
 
     Raises:
-        UserError: nothing is left, or a larger share than ``max_rejected`` is rejected.
+        UserError: nothing is left, or a larger share than ``max_rejected`` cannot be used.
     """
-    counts = rows.group_by("reason").agg(n=_.count(), row=_.row.min()).order_by("reason").execute()
-    kept = int(counts.n[counts.reason.isna()].sum())
+    groups = rows.group_by("reason", "file").agg(n=_.count(), first=_.row.min())
+    counts = groups.order_by("file", "reason").execute()
     rejected = counts[counts.reason.notna()]
-    read = int(counts.n.sum())
-    if kept == 0 or read - kept > max_rejected * read:
-        reasons = "; ".join(
-            f"{r.n} rows: {r.reason} (first: row {r.row})" for r in rejected.itertuples()
-        )
+    read, kept = int(counts.n.sum()), int(counts.n[counts.reason.isna()].sum())
+    unusable = int(rejected.n[rejected.reason != IN_TEST].sum())
+    if kept == 0 or unusable > max_rejected * read:
+        reasons = [
+            f"{group.file}: {group.n} rows, first row {group.first}: {group.reason}"
+            for group in rejected.itertuples()
+        ]
         raise UserError(
-            f"{file}: {read - kept} of {read} rows cannot be used, more than clean.max_rejected = "
-            f"{max_rejected} allows, or nothing is left. {reasons or 'The file has no rows.'}"
+            f"{file}: {unusable} of {read} rows cannot be used, where clean.max_rejected allows a "
+            f"share of {max_rejected}. {'; '.join(reasons) or 'The file has no rows.'}"
         )
-    return {
-        "read": read,
-        "kept": kept,
-        "rejected": dict(zip(rejected.reason, map(int, rejected.n), strict=True)),
-    }
+    by_reason = rejected.groupby("reason").n.sum()
+    return {"read": read, "kept": kept, "rejected": {k: int(n) for k, n in by_reason.items()}}
 
 
 def clean(dataset: Dataset, settings: Clean, raw: Path, out: Path) -> dict[str, Any]:
@@ -219,7 +223,7 @@ def clean(dataset: Dataset, settings: Clean, raw: Path, out: Path) -> dict[str, 
         except duckdb.Error as error:
             raise UserError(f"{file} cannot be read as CSV: {error}") from error
         counts[name] = account(file, rows, settings.max_rejected)
-        kept = rows.filter(_.reason.isnull()).drop("reason", "row")
+        kept = rows.filter(_.reason.isnull()).drop("reason", "file", "row")
         ids = [key for key in ("user_id", "item_id") if key in kept.columns]
         write(kept.order_by(ids), out / f"{name}.parquet")
     return counts

@@ -5,28 +5,35 @@ import json
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import load
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tables import METRICS
+from pipeline.tables import METRICS, MODELS
+
+NAMES = {"global_mean": "global mean", "user_item_bias": "user + item bias"}
+WHERE = """\
+model    models/, and with the run in MLflow
+metrics  metrics/, dvc metrics show
+plots    metrics/plots/, dvc plots show
+runs     make ui"""
 
 
 def main() -> None:
     """Print the figures of metrics/evaluate.json as a table."""
-    path, config = METRICS / "evaluate.json", load()
-    if not path.exists():
+    path, settings = METRICS / "evaluate.json", MODELS / "settings.json"
+    if not (path.exists() and settings.exists()):
         raise UserError(f"{path}: no figures yet; `dvc repro` makes them.")
     figures = json.loads(path.read_text(encoding="utf-8"))
+    name = json.loads(settings.read_text(encoding="utf-8"))["model"]["name"]
     low, high = figures["mse_ci95"]
-    table = Table(title=f"{figures['n']:,} test ratings of {config.dataset.source}")
+    table = Table(title=f"{figures['n']:,} test ratings")
     for column in ("", "MSE", "RMSE", "95 % interval of the MSE"):
         table.add_column(column, justify="left" if column == "" else "right")
-    mse = {config.model.name: figures["mse"], **figures["baselines"]}
-    for name, value in mse.items():
-        bounds = f"{low:.4f} to {high:.4f}" if name == config.model.name else ""
-        table.add_row(name.replace("_", " "), f"{value:.4f}", f"{value**0.5:.4f}", bounds)
+    for baseline, mse in figures["baselines"].items():
+        table.add_row(NAMES[baseline], f"{mse:.4f}", f"{mse**0.5:.4f}")
+    mse, rmse = figures["mse"], figures["rmse"]
+    table.add_row(name, f"{mse:.4f}", f"{rmse:.4f}", f"{low:.4f} to {high:.4f}")
     console = Console()
     console.print(table)
-    console.print("model: models/   metrics: metrics/   plots: dvc plots show   runs: make ui")
+    console.print(WHERE)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def table(**columns):
 def text(**columns):
     """The same with every value as text, and the row numbers that reading a CSV file gives."""
     frame = pd.DataFrame(columns).astype("string")
-    return ibis.memtable(frame.assign(row=range(1, len(frame) + 1)))
+    return ibis.memtable(frame.assign(file="some.csv", row=range(1, len(frame) + 1)))
 
 
 def run(*command, cwd, **environment):

@@ -104,7 +104,10 @@ def write_raw(folder, scores="user_id,anime_id,rating\n1,5,8\n", **others):
     [
         ("user_id,anime_id,score\n1,5,8\n", r"users-score-2023\.csv: no column 'rating'"),
         ("user_id,anime_id,rating\n", "The file has no rows"),
-        ("user_id,anime_id,rating\n1,5,99\n", r"1 rows: rating not in 1 to 10 \(first: row 1\)"),
+        (
+            "user_id,anime_id,rating\n1,5,99\n",
+            r"score-2023\.csv: 1 rows, first row 1: rating not in 1 to 10",
+        ),
         ("", r"users-score-2023\.csv"),
         ('user_id,anime_id,rating\n1,"5,8\n2,"3"x,9\n', r"users-score-2023\.csv"),
     ],
@@ -123,6 +126,13 @@ def test_the_counts_add_up_and_the_tables_are_typed(tmp_path):
     ratings = ibis.read_parquet(tmp_path / "ratings.parquet")
     types = {name: str(dtype) for name, dtype in ratings.schema().items()}
     assert types == {"user_id": "int32", "item_id": "int32", "rating": "int8", "is_test": "boolean"}
+
+
+def test_ratings_that_are_in_the_test_set_too_do_not_count_as_dirt(tmp_path):
+    pairs = "user_id,anime_id,rating\n1,5,8\n1,6,9\n"
+    write_raw(tmp_path, pairs + "2,6,7\n", test=pairs)
+    counts = clean.clean(DATASET, Clean(max_rejected=0.0), tmp_path, tmp_path)
+    assert counts["ratings"] == {"read": 5, "kept": 3, "rejected": {"also in the test set": 2}}
 
 
 def test_the_true_heads_of_the_files_are_kept_whole(tmp_path):
