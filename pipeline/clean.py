@@ -14,7 +14,7 @@ from ibis import _
 from ibis.backends import BaseBackend
 
 from pipeline.config import Clean, Dataset, load
-from pipeline.errors import UserError, exit_on_user_error
+from pipeline.errors import UserError, run_stage
 from pipeline.tables import (
     CATALOGUE_CSV,
     CLEAN,
@@ -238,4 +238,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_on_user_error(main)
+    run_stage(main, __doc__)

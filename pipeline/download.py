@@ -7,7 +7,7 @@ dbdmobile/myanimelist-dataset, and ``test-scores.csv`` where the source has a te
 from pathlib import Path
 
 from pipeline.config import Dataset, Local, Synthetic, load
-from pipeline.errors import exit_on_user_error
+from pipeline.errors import run_stage
 from pipeline.tables import RAW, replacing
 
 
@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_on_user_error(main)
+    run_stage(main, __doc__)

@@ -1,5 +1,6 @@
 """Mistakes of a user, told apart from mistakes of the program."""
 
+import argparse
 import sys
 from collections.abc import Callable
 
@@ -14,3 +15,10 @@ def exit_on_user_error(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+
+
+def run_stage(main: Callable[[], None], story: str | None) -> None:
+    """Run the ``main`` of a stage, which takes no arguments: ``--help`` tells its ``story``."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=story, formatter_class=formatter).parse_args()
+    exit_on_user_error(main)

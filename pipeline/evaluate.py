@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline import baselines, metrics, plots, tracking
 from pipeline.config import Evaluate, load
-from pipeline.errors import exit_on_user_error
+from pipeline.errors import run_stage
 from pipeline.tables import FEATURES, METRICS, MODELS, replace_text
 
 if TYPE_CHECKING:
@@ -88,4 +88,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_on_user_error(main)
+    run_stage(main, __doc__)

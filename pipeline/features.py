@@ -16,7 +16,7 @@ import ibis
 from ibis import _
 
 from pipeline.config import Features, load
-from pipeline.errors import UserError, exit_on_user_error
+from pipeline.errors import UserError, run_stage
 from pipeline.tables import CLEAN, FEATURES, HISTORY, replacing, write
 
 PRIME = 2**31 - 1  # products of two residues fit int64, so every engine computes the same hash
@@ -242,4 +242,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_on_user_error(main)
+    run_stage(main, __doc__)

@@ -54,10 +54,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="CSV to write")
     parser.add_argument("--model", type=Path, default=ROOT / MODELS, help="default: %(default)s")
     options = parser.parse_args()
+    if not options.out.parent.is_dir():
+        raise UserError(f"{options.out.parent}: no such folder to write to.")
     predicted = predict(read_pairs(options.pairs), options.model)
-    replace_text(
-        options.out, predicted.to_csv(index=False, float_format="%.4f", lineterminator="\n")
-    )
+    text = predicted.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    try:
+        replace_text(options.out, text)
+    except OSError as error:
+        raise UserError(f"{options.out} cannot be written: {error}") from error
     print(f"{len(predicted)} predictions in {options.out}")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline import tracking
 from pipeline.config import load
-from pipeline.errors import exit_on_user_error
+from pipeline.errors import run_stage
 from pipeline.tables import FEATURES, METRICS, MODELS, replace_text, replacing
 
 
@@ -39,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_on_user_error(main)
+    run_stage(main, __doc__)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline import predict
 from pipeline.errors import UserError
 from pipeline.predict import read_pairs
 
@@ -37,3 +38,11 @@ def test_a_file_that_cannot_be_used_is_explained(tmp_path, content, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.csv: no such file"):
         read_pairs(tmp_path / "nothing.csv")
+
+
+def test_a_folder_that_is_not_there_is_named_before_anything_is_predicted(tmp_path, monkeypatch):
+    pairs, out = write(tmp_path, "user_id,anime_id\n1,2\n"), tmp_path / "nowhere" / "out.csv"
+    monkeypatch.setattr("sys.argv", ["predict", str(pairs), "--out", str(out)])
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        predict.main()
+    assert not out.parent.exists()

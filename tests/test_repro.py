@@ -120,6 +120,14 @@ def test_pairs_in_a_file_get_predictions_and_the_mlflow_model_agrees(repro, tmp_
     assert served.to_numpy() == pytest.approx(out.prediction.to_numpy(), abs=1e-3)
 
 
+@pytest.mark.parametrize("stage", ["download", "clean", "features", "train", "evaluate"])
+def test_a_stage_tells_its_story_and_takes_no_arguments(repro, stage):
+    assert f"Stage {stage}: " in python("-m", f"pipeline.{stage}", "--help", cwd=repro).stdout
+    wrong = python("-m", f"pipeline.{stage}", "train.epochs=3", cwd=repro)
+    assert wrong.returncode == 2
+    assert "unrecognized arguments: train.epochs=3" in wrong.stderr
+
+
 def test_the_closing_table_shows_the_model_beside_its_baselines(repro):
     shown = python("-m", "pipeline.summary", cwd=repro).output
     for figure in (figures(repro)["mse"], *figures(repro)["baselines"].values()):
