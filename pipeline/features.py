@@ -17,47 +17,8 @@ from ibis import _
 
 from pipeline.config import Features, load
 from pipeline.errors import UserError, run_stage
+from pipeline.split import ORDER, split, uniform
 from pipeline.tables import CLEAN, FEATURES, HISTORY, replacing, write
-
-PRIME = 2**31 - 1  # products of two residues fit int64, so every engine computes the same hash
-
-
-def uniform(user_id: ibis.Value, item_id: ibis.Value, salt: int) -> ibis.Value:
-    """Hash two ids to [0, 1): the same number for the same ids and salt, on any engine.
-
-    A row's place thus depends on no other row and not on their order.
-    """
-    hashed = (user_id.cast("int64") * 1_000_003 + item_id.cast("int64") * 7_919 + salt) % PRIME
-    for constant in (48_271, 69_621, 16_807):  # quadratic, or neighbouring ids would be neighbours
-        hashed = (hashed * ((hashed + constant) % PRIME)) % PRIME
-    return hashed / float(PRIME)
-
-
-def split(ratings: ibis.Table, settings: Features, predefined: bool) -> ibis.Table:
-    """Give each rating its ``part``: 'train', 'valid' or 'test'.
-
-    Args:
-        ratings: user_id, item_id, rating, is_test.
-        settings: shares, seed and the least number of training ratings.
-        predefined: whether the rows marked is_test are the test set, in place of a random one.
-
-    Returns:
-        user_id, item_id, rating, part. Training rows of users or titles with fewer than
-        ``min_ratings`` of them are left out.
-    """
-    in_test = (
-        _.is_test
-        if predefined
-        else uniform(_.user_id, _.item_id, 2 * settings.seed) < settings.test_share
-    )
-    in_valid = uniform(_.user_id, _.item_id, 2 * settings.seed + 1) < settings.valid_share
-    part = ibis.cases((in_test, "test"), (in_valid, "valid"), else_="train")
-    rows = ratings.select("user_id", "item_id", "rating", part=part)
-    enough = [
-        (_.part == "train").sum().over(group_by=key) >= settings.min_ratings
-        for key in ("user_id", "item_id")
-    ]
-    return rows.filter((_.part != "train") | (enough[0] & enough[1]))
 
 
 def histories(train: ibis.Table, seed: int) -> ibis.Table:
@@ -68,8 +29,7 @@ def histories(train: ibis.Table, seed: int) -> ibis.Table:
     column cannot be subtracted from a learned total to recover it. It also shows the model every
     length of history, from none on.
     """
-    place = uniform(_.user_id, _.item_id, 2 * seed + 3)
-    rows = train.mutate(place=place)
+    rows = train.mutate(place=uniform(_.user_id, _.item_id, seed, ORDER))
     sums = {}
     for name in ("user", "item"):
         earlier = ibis.window(

@@ -25,16 +25,18 @@ if TYPE_CHECKING:
     import mlflow
 
 EXPERIMENT = "anime-ratings"
+SQLITE = "sqlite:///"
 SERVING = ["mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow", "omegaconf"]
 
 
 def store() -> str:
     """Return the tracking URI: MLFLOW_TRACKING_URI, or a sqlite file in the repository.
 
-    Never a relative one: a queued experiment runs in a temporary folder, and its runs would
-    vanish with it.
+    A relative file counts from the repository: a queued experiment runs in a temporary folder,
+    and its runs would vanish with it.
     """
-    return os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home() / 'mlflow.db'}")
+    uri = os.environ.get("MLFLOW_TRACKING_URI", f"{SQLITE}mlflow.db")
+    return f"{SQLITE}{home() / uri.removeprefix(SQLITE)}" if uri.startswith(SQLITE) else uri
 
 
 def connect() -> None:
@@ -51,8 +53,8 @@ def connect() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
-    folder = None if "MLFLOW_TRACKING_URI" in os.environ else (home() / "mlruns").as_uri()
     mlflow.set_tracking_uri(store())
+    folder = (home() / "mlruns").as_uri() if store().startswith(SQLITE) else None
     with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh sqlite store
         try:
             if mlflow.get_experiment_by_name(experiment) is None:

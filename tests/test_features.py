@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipeline import features
 from pipeline.config import Features
 from pipeline.errors import UserError
+from pipeline.split import split, uniform
 from pipeline.tables import HISTORY
 
 SETTINGS = Features(seed=0, test_share=0.2, valid_share=0.1, min_ratings=1)
@@ -58,8 +59,8 @@ def build(folder, rows, settings=SETTINGS):
 
 
 def parts_of(rows, settings=SETTINGS, predefined=False):
-    split = features.split(ibis.memtable(rows), settings, predefined).execute()
-    return split.set_index(["user_id", "item_id"]).part.sort_index()
+    parts = split(ibis.memtable(rows), settings, predefined).execute()
+    return parts.set_index(["user_id", "item_id"]).part.sort_index()
 
 
 def with_ids(tables, part):
@@ -86,16 +87,19 @@ def test_another_seed_splits_otherwise_and_the_same_seed_the_same():
     assert (parts_of(ratings()) == parts_of(ratings(), other)).mean() < 0.75
 
 
-@given(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1), st.integers(0, 100))
-def test_the_hash_is_in_the_unit_interval_without_overflow(user, item, salt):
+@given(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1), st.integers(0, 100), st.integers(0, 2))
+def test_the_hash_is_in_the_unit_interval_without_overflow(user, item, seed, use):
     row = table(u=np.array([user], "int32"), i=np.array([item], "int32"))
-    assert 0 <= row.select(h=features.uniform(row.u, row.i, salt)).execute().h[0] < 1
+    assert 0 <= row.select(h=uniform(row.u, row.i, seed, use)).execute().h[0] < 1
 
 
 def test_the_hash_is_uniform_and_neighbours_are_unrelated():
     grid = table(u=np.repeat(np.arange(300), 300), i=np.tile(np.arange(300), 300))
-    hashed = grid.order_by("u", "i").select(h=features.uniform(grid.u, grid.i, 0)).execute().h
+    hashed = grid.order_by("u", "i").select(h=uniform(grid.u, grid.i, 0, 0)).execute().h
     assert np.histogram(hashed, 10)[0] == pytest.approx(9000, rel=0.05)
+    uses = [uniform(grid.u, grid.i, 0, use) for use in range(3)]
+    drawn = grid.select(**{f"use{i}": use for i, use in enumerate(uses)}).execute().corr()
+    assert drawn.to_numpy()[np.triu_indices(3, 1)] == pytest.approx(0, abs=0.02)
     square = hashed.to_numpy().reshape(300, 300)
     assert abs(np.corrcoef(square[1:].ravel(), square[:-1].ravel())[0, 1]) < 0.02
     assert abs(np.corrcoef(square[:, 1:].ravel(), square[:, :-1].ravel())[0, 1]) < 0.02

@@ -49,8 +49,8 @@ class Predictor:
             cast(Model, OmegaConf.to_object(structure)), read_users(users), read_items(items)
         )
         self.model.load_weights(folder / WEIGHTS)
-        self._users = _Histories(users, "user")
-        self._items = _Histories(items, "item")
+        self._users = _Lookup(users, "user")
+        self._items = _Lookup(items, "item")
 
     def rows(self, rows: dict[str, Array]) -> Array:
         """Predict rows of table indices and histories (``data.ROW``): float32 [n], on the scale."""
@@ -62,7 +62,7 @@ class Predictor:
         return self.rows(self._users.look_up(user_id) | self._items.look_up(item_id))
 
 
-class _Histories:
+class _Lookup:
     """Finds the table row of an id, and the history that training has of it."""
 
     def __init__(self, path: Path, name: str) -> None:

@@ -1,0 +1,35 @@
+"""Tracking: where runs go, and the names their settings have there."""
+
+import pytest
+
+from pipeline import tracking
+from pipeline.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        (None, "sqlite:////repository/mlflow.db"),
+        ("sqlite:///runs.db", "sqlite:////repository/runs.db"),
+        ("sqlite:////elsewhere/runs.db", "sqlite:////elsewhere/runs.db"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+    ],
+)
+def test_a_store_is_never_relative_to_a_queued_experiments_folder(monkeypatch, given, used):
+    monkeypatch.setenv("DVC_ROOT", "/repository")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if given:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    assert tracking.store() == used
+
+
+def test_a_store_that_cannot_be_used_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://somewhere")
+    with pytest.raises(UserError, match="nonsense://somewhere cannot be used"):
+        tracking.connect()
+
+
+def test_params_are_named_as_on_the_command_line():
+    settings = {"model": {"name": "deep", "wide": None, "deep": {"units": [64, 32]}}}
+    assert tracking.flat(settings) == {"model.name": "deep", "model.deep.units": "[64, 32]"}
