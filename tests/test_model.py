@@ -123,6 +123,14 @@ def test_unknown_ids_are_predicted_and_a_title_without_ratings_by_what_it_is(fea
     )
 
 
+def test_an_unknown_user_gets_no_stranger_s_weights_from_shared_buckets(features):
+    model, _, _ = trained(features, "model=wide", "train.epochs=2", "model.wide.buckets=1")
+    item = tf.constant([1, 2, 3])
+    alone = model.wide.item_bias(item)[:, 0].numpy()
+    assert model.wide(tf.zeros(3, tf.int32), item, item).numpy() == pytest.approx(alone)
+    assert model.wide(tf.ones(3, tf.int32), item, item).numpy() != pytest.approx(alone)
+
+
 def test_predicting_in_batches_is_predicting_at_once(features, tmp_path, monkeypatch):
     model, _, settings = trained(features, "train.epochs=1")
     predictor, (rows, _) = (
@@ -184,7 +192,8 @@ def test_a_sparse_step_is_the_dense_step_on_the_rows_it_touches(sparse, dense):
 def test_a_cross_is_spread_over_its_buckets_and_told_from_other_crosses():
     user, item = np.divmod(np.arange(40_000, dtype="int32"), 200)
     first, second = (
-        hashed_cross(tf.constant(user), tf.constant(item), salt, 64).numpy() for salt in (0, 1)
+        hashed_cross(tf.constant(user), tf.constant(item), np.uint64(salt), 64).numpy()
+        for salt in (0, 1)
     )
     assert first.min() == 0
     assert first.max() == 63
