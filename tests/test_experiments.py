@@ -7,7 +7,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import python, run
+from conftest import python, real_data, run
 
 from pipeline.config import Synthetic, Watch
 from pipeline.sources import synthetic
@@ -97,6 +97,14 @@ def test_queued_experiments_find_the_relative_path_and_keep_their_runs(ran, data
         assert run_["tags.route"] == "dvc exp"
         picture = mlflow.artifacts.list_artifacts(run_id=run_.run_id, artifact_path="plots")
         assert picture, "the artifacts of a queued run outlive its temporary folder"
+
+
+def test_the_true_heads_of_the_files_go_all_the_way(ran):
+    path = real_data("mal_2023_head").resolve()
+    done = experiment(ran, "experiment=quick", "dataset=local", f"dataset.path={path}")
+    restored(ran)
+    assert done.returncode == 0, done.output
+    assert "Traceback" not in done.output
 
 
 def restored(clone):
