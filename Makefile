@@ -16,7 +16,7 @@ test: .venv/installed ## lint, types, tests
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest -n 2
+	pytest -n 2 --dist loadfile
 
 ui: .venv/installed ## the MLflow UI on http://127.0.0.1:5000 (PORT=… for another)
 	mlflow ui --host 127.0.0.1 --port $(PORT) \

@@ -66,7 +66,7 @@ def test_a_missing_setting_is_named():
 
 
 def test_a_missing_params_file_says_how_to_make_one(tmp_path):
-    with pytest.raises(UserError, match=r"python -m pipeline\.config"):
+    with pytest.raises(UserError, match=r"python -m pipeline\.compose"):
         load(tmp_path / "params.yaml")
 
 

@@ -21,7 +21,7 @@ def hashed_cross(left: tf.Tensor, right: tf.Tensor, salt: Array, buckets: int) -
     """
     shift, xor = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
     left, right = tf.cast(left, tf.uint64), tf.cast(tf.cast(right, tf.uint32), tf.uint64)
-    key = left * 2**32 + right + (salt + 1) * np.uint64(0x9E3779B97F4A7C15)
+    key = left * 2**32 + right + tf.constant(salt + 1) * 0x9E3779B97F4A7C15
     for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
         key = xor(key, shift(key, 33)) * factor
     return tf.cast(xor(key, shift(key, 33)) % buckets, tf.int32)
