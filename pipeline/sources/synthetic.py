@@ -130,8 +130,8 @@ def write_scores(ratings: pd.DataFrame, users: Array, titles: Array, path: Path)
 
 def cells(table: pd.DataFrame) -> Array:
     """Write id and name as two CSV cells, with a comma after both."""
-    text = table[["id", "name"]].to_csv(index=False, header=False, lineterminator=",\n")
-    return np.array(text.split("\n"), dtype=object)
+    text = table[["id", "name"]].to_csv(index=False, header=False, lineterminator="\n")
+    return np.array([f"{line}," for line in text.strip().split("\n")], dtype=object)
 
 
 def details(rng: Generator, users: pd.DataFrame) -> pd.DataFrame:
