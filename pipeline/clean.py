@@ -11,67 +11,14 @@ from typing import Any
 import duckdb
 import ibis
 from ibis import _
-from ibis.backends import BaseBackend
 
 from pipeline.config import Clean, Dataset, load
 from pipeline.errors import UserError, run_stage
-from pipeline.tables import (
-    CATALOGUE_CSV,
-    CLEAN,
-    DETAILS_CSV,
-    METRICS,
-    RAW,
-    SCORES_CSV,
-    TEST_CSV,
-    replace_text,
-    replacing,
-    write,
-)
+from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, read_csv
+from pipeline.tables import CLEAN, METRICS, RAW, replace_text, replacing, write
 
 MISSING = ["UNKNOWN", "Unknown", ""]  # how the files write a missing value, besides an empty cell
-
 IN_TEST = "also in the test set"  # no fault of the row's
-
-# Column of the file: column of the table. Only what a later stage uses is read.
-SCORES = {"user_id": "user_id", "anime_id": "item_id", "rating": "rating"}
-DETAILS = {
-    "Mal ID": "user_id",
-    "Completed": "completed",
-    "Plan to Watch": "plan_to_watch",
-}
-CATALOGUE = {
-    "anime_id": "item_id",
-    "Name": "title",
-    "Genres": "genres",
-    "Type": "type",
-    "Source": "source",
-    "Studios": "studios",
-    "Episodes": "episodes",
-}
-
-
-def read_csv(engine: BaseBackend, path: Path, columns: dict[str, str]) -> ibis.Table:
-    """Read a CSV file as text: the needed columns renamed, ``file``, and ``row`` counted from 1.
-
-    Raises:
-        UserError: the file is no CSV that can be read, or a column is missing.
-    """
-    try:
-        text = engine.read_csv(
-            path, all_varchar=True, header=True, delim=",", quote='"', escape='"'
-        )
-    except duckdb.Error as error:
-        raise UserError(f"{path.name} cannot be read as CSV: {error}") from error
-    missing = [name for name in columns if name not in text.columns]
-    if missing:
-        raise UserError(
-            f"{path.name}: no column {', '.join(map(repr, missing))}; it has {list(text.columns)}."
-        )
-    return text.select(
-        file=ibis.literal(path.name),
-        row=ibis.row_number() + 1,
-        **{new: text[old] for old, new in columns.items()},
-    )
 
 
 def number(text: ibis.Value) -> ibis.Value:
@@ -207,14 +154,14 @@ def clean(dataset: Dataset, settings: Clean, raw: Path, out: Path) -> dict[str, 
     """Read the raw files, write the three tables to ``out``, return the counts of rows."""
     engine = ibis.duckdb.connect()
 
-    def read(file: str, columns: dict[str, str]) -> ibis.Table:
-        return read_csv(engine, raw / file, columns)
+    def read(file: str) -> ibis.Table:
+        return read_csv(engine, raw / file, file)
 
-    test = read(TEST_CSV, SCORES) if (raw / TEST_CSV).exists() else None
+    test = read(TEST_CSV) if (raw / TEST_CSV).exists() else None
     tables = [
-        ("ratings", SCORES_CSV, ratings(read(SCORES_CSV, SCORES), test, dataset)),
-        ("items", CATALOGUE_CSV, items(read(CATALOGUE_CSV, CATALOGUE))),
-        ("users", DETAILS_CSV, users(read(DETAILS_CSV, DETAILS))),
+        ("ratings", SCORES_CSV, ratings(read(SCORES_CSV), test, dataset)),
+        ("items", CATALOGUE_CSV, items(read(CATALOGUE_CSV))),
+        ("users", DETAILS_CSV, users(read(DETAILS_CSV))),
     ]
     counts = {}
     for name, file, expression in tables:

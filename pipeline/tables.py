@@ -15,11 +15,6 @@ FEATURES = Path("data/features")
 MODELS = Path("models")
 METRICS = Path("metrics")
 
-SCORES_CSV = "users-score-2023.csv"
-DETAILS_CSV = "users-details-2023.csv"
-CATALOGUE_CSV = "anime-dataset-2023.csv"
-TEST_CSV = "test-scores.csv"
-
 HISTORY = ["user_sum", "user_count", "item_sum", "item_count"]  # of ratings in training
 
 

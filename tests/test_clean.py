@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline import clean
 from pipeline.config import Clean, Synthetic, Watch
 from pipeline.errors import UserError
-from pipeline.tables import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
 
 DATASET = Synthetic("synthetic", 1, 10, Watch("", ""), 0, 1, 1, 1, 0.1)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.config import Synthetic, Watch
 from pipeline.errors import UserError
+from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 from pipeline.sources import synthetic
-from pipeline.tables import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 
 SMALL = Synthetic(
     source="synthetic",

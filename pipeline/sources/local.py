@@ -3,25 +3,29 @@
 import shutil
 from pathlib import Path
 
+import ibis
+
 from pipeline.config import Local, home
 from pipeline.errors import UserError
-from pipeline.tables import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, read_csv
 
 
 def write(settings: Local, folder: Path) -> None:
     """Copy the three files, and the test scores where set, to ``folder``.
 
     Raises:
-        UserError: a file is missing; the message names it and the setting that leads to it.
+        UserError: a file is missing, is no CSV or lacks a column; the message names the file.
     """
     source = home() / Path(settings.path).expanduser()
-    files = {source / name: name for name in (SCORES_CSV, DETAILS_CSV, CATALOGUE_CSV)}
-    key = dict.fromkeys(files, "dataset.path")
+    files = {name: source / name for name in (SCORES_CSV, DETAILS_CSV, CATALOGUE_CSV)}
     if settings.test_scores is not None:
-        test = home() / Path(settings.test_scores).expanduser()
-        files[test], key[test] = TEST_CSV, "dataset.test_scores"
-    for file in files:
+        files[TEST_CSV] = home() / Path(settings.test_scores).expanduser()
+    for name, file in files.items():
         if not file.is_file():
-            raise UserError(f"{file.resolve()}: no such file; check {key[file]}.")
-    for file, name in files.items():
+            key = "dataset.test_scores" if name == TEST_CSV else "dataset.path"
+            raise UserError(f"{file.resolve()}: no such file; check {key}.")
+        read_csv(
+            ibis.duckdb.connect(), file, name
+        )  # looks at the columns before anything is copied
+    for name, file in files.items():
         shutil.copyfile(file, folder / name)

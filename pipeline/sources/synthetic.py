@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.config import Synthetic
 from pipeline.errors import UserError
+from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 from pipeline.sources.taste import rate
-from pipeline.tables import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 
 Array = NDArray[Any]
 
