@@ -208,6 +208,7 @@ def _check_values(config: Config, settings: DictConfig) -> None:
         expected = from_root(str(home() / Path(config.dataset.path).expanduser()))
         if config.dataset.watch.data != expected:
             raise UserError(
-                "dataset.path was edited in params.yaml, which only records what conf/ gave. "
+                "params.yaml: dataset.path and dataset.watch disagree; it was edited by hand or "
+                "comes from another machine. "
                 f"Use `dvc exp run -S dataset=local -S dataset.path={config.dataset.path}`."
             )
