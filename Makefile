@@ -20,7 +20,7 @@ test: .venv/installed ## lint, types, tests
 
 ui: .venv/installed ## the MLflow UI on http://127.0.0.1:5000 (PORT=… for another)
 	mlflow ui --host 127.0.0.1 --port $(PORT) \
-		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+		--backend-store-uri "$$(python -c 'from pipeline.tracking import store; print(store())')"
 
 params: .venv/installed ## write params.yaml anew after an edit in conf/
 	python -m pipeline.compose

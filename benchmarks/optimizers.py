@@ -6,7 +6,6 @@ the default model; each figure is the median of three epochs after one that is n
 two take turns so that a noisy machine disturbs both.
 """
 
-import json
 import statistics
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from omegaconf import OmegaConf
 
 from pipeline.compose import compose
 from pipeline.config import Model, check
-from pipeline.tables import replace_text
+from pipeline.tables import replace_json
 
 RESULTS = Path(__file__).parent / "results" / "optimizers.json"
 USERS, ITEMS, BATCH, BATCHES = (10_000, 90_000, 270_000), 25_000, 4096, 64
@@ -83,7 +82,7 @@ def main() -> None:
         print(
             f"{users:>8,} users: {rate['sparse']:>9,.0f} against {rate['stock']:>9,.0f} examples/s"
         )
-    replace_text(RESULTS, json.dumps(results, indent=2) + "\n")
+    replace_json(RESULTS, results)
 
 
 if __name__ == "__main__":

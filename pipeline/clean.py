@@ -4,7 +4,6 @@ In: the CSV files of data/raw. Out: ``ratings``, ``items`` and ``users`` as Parq
 and metrics/clean.json with the rows read, kept and rejected, by reason.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ibis import _
 from pipeline.config import Clean, Dataset, load
 from pipeline.errors import UserError, run_stage
 from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, read_csv
-from pipeline.tables import CLEAN, METRICS, RAW, replace_text, replacing, write
+from pipeline.tables import CLEAN, METRICS, RAW, replace_json, replacing, write
 
 MISSING = ["UNKNOWN", "Unknown", ""]  # how the files write a missing value, besides an empty cell
 IN_TEST = "also in the test set"  # no fault of the row's
@@ -181,7 +180,7 @@ def main() -> None:
     config = load()
     with replacing(CLEAN) as out:
         counts = clean(config.dataset, config.clean, RAW, out)
-    replace_text(METRICS / "clean.json", json.dumps(counts, indent=2) + "\n")
+    replace_json(METRICS / "clean.json", counts)
 
 
 if __name__ == "__main__":

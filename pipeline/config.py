@@ -20,6 +20,11 @@ def home() -> Path:
     return Path(os.environ.get("DVC_ROOT", ROOT))
 
 
+def from_home(path: str) -> Path:
+    """Return a path of the settings as it is meant: a relative one counts from ``home``."""
+    return home() / Path(path).expanduser()
+
+
 @dataclass
 class Watch:
     """What DVC compares to decide whether download must run again."""
@@ -139,7 +144,9 @@ class Config:
 DATASETS: dict[str, type[Dataset]] = {"synthetic": Synthetic, "local": Local}
 CROSSES = ("item", "genres", "type", "source", "studios")
 LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value allowed
+    "dataset.seed": (0, 2**31),
     "clean.max_rejected": (0, 1),
+    "features.seed": (0, 2**31),
     "features.test_share": (0.01, 0.9),
     "features.valid_share": (0.01, 0.9),
     "features.min_ratings": (1, 1_000_000),
@@ -152,9 +159,11 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value al
     "model.deep.dropout": (0, 0.99),
     "model.deep.learning_rate": (1e-9, 100),
     "model.deep.l2": (0, 1e9),
+    "train.seed": (0, 2**31),
     "train.batch_size": (1, 2**24),
     "train.epochs": (1, 10_000),
     "train.patience": (1, 10_000),
+    "evaluate.seed": (0, 2**31),
     "evaluate.bootstrap": (10, 100_000),
 }
 
@@ -201,11 +210,14 @@ def _check_values(config: Config, settings: DictConfig) -> None:
             raise UserError(f"{key}: {value} is out of range; allowed is {low} to {high}.")
     if config.model.wide is None and config.model.deep is None:
         raise UserError("model: needs a wide part, a deep part or both; try model=wide_deep.")
+    for units in config.model.deep.units if config.model.deep else []:
+        if units < 1:
+            raise UserError(f"model.deep.units: {units} units are no layer; at least 1 each.")
     for cross in config.model.wide.crosses if config.model.wide else []:
         if cross not in CROSSES:
             raise UserError(f"model.wide.crosses: {cross!r} is unknown; any of {CROSSES}.")
     if isinstance(config.dataset, Local):
-        expected = from_root(str(home() / Path(config.dataset.path).expanduser()))
+        expected = from_root(str(from_home(config.dataset.path)))
         if config.dataset.watch.data != expected:
             raise UserError(
                 "params.yaml: dataset.path and dataset.watch disagree; it was edited by hand or "

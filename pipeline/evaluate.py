@@ -4,7 +4,6 @@ In: models/ and data/features. Out: metrics/evaluate.json, the tables of the plo
 metrics/plots, and all of it in the MLflow run that train opened.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,10 @@ import pandas as pd
 from pipeline import baselines, metrics, plots, tracking
 from pipeline.config import Evaluate, load
 from pipeline.errors import run_stage
-from pipeline.tables import FEATURES, METRICS, MODELS, replace_text
+from pipeline.tables import FEATURES, METRICS, MODELS, PLOTS, replace_csv, replace_json
 
 if TYPE_CHECKING:
     from pipeline.model.saved import Predictor
-
-PLOTS = METRICS / "plots"
 
 
 def evaluate(
@@ -44,10 +41,11 @@ def evaluate(
         "user_item_bias": np.clip(bias, *predictor.scale),
         "global_mean": np.full(len(rating), mean),
     }
-    mses = {name: metrics.errors(rating, values)["mse"] for name, values in predictions.items()}
+    found = {name: metrics.errors(rating, values) for name, values in predictions.items()}
+    mses = {name: errors["mse"] for name, errors in found.items()}
     squared = (predictions["model"].astype(np.float64) - rating) ** 2
     figures = {
-        **metrics.errors(rating, predictions["model"]),
+        **found["model"],
         "n": len(rating),
         "mse_ci95": metrics.interval(squared, rows["user"], settings.bootstrap, settings.seed),
         "baselines": {name: mses[name] for name in ("global_mean", "user_item_bias")},
@@ -82,9 +80,8 @@ def main() -> None:
             },
         )
     for name, table in tables.items():
-        text = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-        replace_text(PLOTS / f"{name}.csv", text)
-    replace_text(METRICS / "evaluate.json", json.dumps(figures, indent=2) + "\n")
+        replace_csv(PLOTS / f"{name}.csv", table)
+    replace_json(METRICS / "evaluate.json", figures)
 
 
 if __name__ == "__main__":

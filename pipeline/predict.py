@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.config import ROOT
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tables import MODELS, replace_text
+from pipeline.tables import MODELS, replace_csv
 
 IDS = ["user_id", "anime_id"]
 
@@ -57,9 +57,8 @@ def main() -> None:
     if not options.out.parent.is_dir():
         raise UserError(f"{options.out.parent}: no such folder to write to.")
     predicted = predict(read_pairs(options.pairs), options.model)
-    text = predicted.to_csv(index=False, float_format="%.4f", lineterminator="\n")
     try:
-        replace_text(options.out, text)
+        replace_csv(options.out, predicted, digits=4)
     except OSError as error:
         raise UserError(f"{options.out} cannot be written: {error}") from error
     print(f"{len(predicted)} predictions in {options.out}")

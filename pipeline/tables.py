@@ -1,19 +1,22 @@
 """Where the tables between the stages lie, and how a folder or file of them is replaced."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ibis
+    import pandas as pd
 
 RAW = Path("data/raw")
 CLEAN = Path("data/clean")
 FEATURES = Path("data/features")
 MODELS = Path("models")
 METRICS = Path("metrics")
+PLOTS = METRICS / "plots"
 
 HISTORY = ["user_sum", "user_count", "item_sum", "item_count"]  # of ratings in training
 
@@ -44,6 +47,16 @@ def replace_text(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}.new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)
+
+
+def replace_json(path: Path, value: Any) -> None:
+    """Write ``value`` to ``path`` as JSON that git shows line by line."""
+    replace_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def replace_csv(path: Path, frame: "pd.DataFrame", digits: int = 6) -> None:
+    """Write ``frame`` to ``path`` as CSV, numbers with so many digits after the point."""
+    replace_text(path, frame.to_csv(index=False, float_format=f"%.{digits}f", lineterminator="\n"))
 
 
 def write(table: "ibis.Table", path: Path) -> None:

@@ -5,7 +5,6 @@ folder works on its own; and the id of the MLflow run, which evaluate goes on wi
 curve and metrics/train.json.
 """
 
-import json
 import shutil
 
 import pandas as pd
@@ -13,7 +12,7 @@ import pandas as pd
 from pipeline import tracking
 from pipeline.config import load
 from pipeline.errors import run_stage
-from pipeline.tables import FEATURES, METRICS, MODELS, replace_text, replacing
+from pipeline.tables import FEATURES, METRICS, MODELS, PLOTS, replace_csv, replace_json, replacing
 
 
 def main() -> None:
@@ -32,10 +31,8 @@ def main() -> None:
                 shutil.copyfile(FEATURES / f"{name}.parquet", out / f"{name}.parquet")
             (out / "run_id").write_text(run.info.run_id + "\n")
         tracking.log_model(MODELS)
-    curve = pd.DataFrame(points).to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    replace_text(METRICS / "plots" / "learning_curve.csv", curve)
-    figures = {**best, "epochs": len(points)}
-    replace_text(METRICS / "train.json", json.dumps(figures, indent=2) + "\n")
+    replace_csv(PLOTS / "learning_curve.csv", pd.DataFrame(points))
+    replace_json(METRICS / "train.json", {**best, "epochs": len(points)})
 
 
 if __name__ == "__main__":

@@ -45,6 +45,8 @@ def test_a_model_has_the_parts_its_name_says():
         ("train.epochs", "many", "train.epochs: Value 'many'"),
         ("train.epochs", 0, "train.epochs: 0 is out of range; allowed is 1 to"),
         ("features.test_share", 1.5, "features.test_share: 1.5 is out of range"),
+        ("train.seed", -1, "train.seed: -1 is out of range; allowed is 0 to"),
+        ("model.deep.units", [64, 0], "model.deep.units: 0 units are no layer"),
         ("model.wide.crosses", ["mood"], "model.wide.crosses: 'mood' is unknown"),
         ("dataset.source", "kagle", "dataset.source: 'kagle' is unknown; one of synthetic"),
         ("training", {}, "training: Key 'training' not in 'Config'"),

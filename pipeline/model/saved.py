@@ -14,7 +14,7 @@ from pipeline.config import Config, Model
 from pipeline.errors import UserError
 from pipeline.model.data import Array, batches, read_items, read_users
 from pipeline.model.wide_deep import WideDeep
-from pipeline.tables import HISTORY
+from pipeline.tables import HISTORY, replace_json
 
 WEIGHTS, SETTINGS = "model.weights.h5", "settings.json"
 BATCH = 65_536  # rows predicted at a time: bounds memory, and larger is not faster
@@ -28,7 +28,7 @@ def save(model: WideDeep, config: Config, folder: Path) -> None:
         "min_rating": config.dataset.min_rating,
         "max_rating": config.dataset.max_rating,
     }
-    (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    replace_json(folder / SETTINGS, settings)
 
 
 class Predictor:
