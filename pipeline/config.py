@@ -1,6 +1,8 @@
 """The settings: composed from conf/ by Hydra, locked in params.yaml, checked on every route."""
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline import sources
 from pipeline.errors import UserError
-from pipeline.hydra_plugins.from_root import from_root
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = ROOT / "params.yaml"
@@ -44,22 +46,10 @@ class Dataset:
 
 
 @dataclass
-class Synthetic(Dataset):
-    """Settings of a generated data set."""
+class Files(Dataset):
+    """A source of files; those a person has put in the folder or archive ``path``, where set."""
 
-    seed: int
-    users: int
-    items: int
-    ratings: int
-    noise: float
-
-
-@dataclass
-class Local(Dataset):
-    """Settings of a folder of files; see conf/dataset/local.yaml."""
-
-    path: str
-    test_scores: str | None
+    path: str | None
 
 
 @dataclass
@@ -73,10 +63,29 @@ class Clean:
 class Features:
     """Settings of the features stage."""
 
+    split: str
     seed: int
     test_share: float
     valid_share: float
     min_ratings: int
+    min_titles: int
+
+
+@dataclass
+class Duckdb:
+    """Settings of DuckDB inside the process."""
+
+    name: str
+    threads: int | None
+    memory_limit: str
+
+
+@dataclass
+class Pyspark:
+    """Settings of Spark; ``spark`` nests its own: spark.master is ``{"master": …}``."""
+
+    name: str
+    spark: dict[str, Any]
 
 
 @dataclass
@@ -133,39 +142,16 @@ class Evaluate:
 class Config:
     """All settings; a section per conf group, each stage reads its own."""
 
-    dataset: Any  # one of DATASETS, chosen by dataset.source
+    dataset: Any  # the Settings of the module of pipeline.sources that dataset.source names
     clean: Clean
     features: Features
+    engine: Any  # one of ENGINES, chosen by engine.name
     model: Model
     train: Train
     evaluate: Evaluate
 
 
-DATASETS: dict[str, type[Dataset]] = {"synthetic": Synthetic, "local": Local}
-CROSSES = ("item", "genres", "type", "source", "studios")
-LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value allowed
-    "dataset.seed": (0, 2**31),
-    "clean.max_rejected": (0, 1),
-    "features.seed": (0, 2**31),
-    "features.test_share": (0.01, 0.9),
-    "features.valid_share": (0.01, 0.9),
-    "features.min_ratings": (1, 1_000_000),
-    "model.wide.buckets": (1, 2**30),
-    "model.wide.learning_rate": (1e-9, 100),
-    "model.wide.l1": (0, 1e9),
-    "model.wide.l2": (0, 1e9),
-    "model.deep.embedding": (1, 4096),
-    "model.deep.attribute_embedding": (1, 4096),
-    "model.deep.dropout": (0, 0.99),
-    "model.deep.learning_rate": (1e-9, 100),
-    "model.deep.l2": (0, 1e9),
-    "train.seed": (0, 2**31),
-    "train.batch_size": (1, 2**24),
-    "train.epochs": (1, 10_000),
-    "train.patience": (1, 10_000),
-    "evaluate.seed": (0, 2**31),
-    "evaluate.bootstrap": (10, 100_000),
-}
+ENGINES: dict[str, Any] = {"duckdb": Duckdb, "pyspark": Pyspark}
 
 
 def load(path: Path = PARAMS) -> Config:
@@ -188,39 +174,31 @@ def check(settings: Any) -> Config:
     """Turn plain settings into a Config, or say which key is wrong."""
     if not isinstance(settings, DictConfig):
         raise UserError("params.yaml: expected sections (dataset, clean, …), found something else.")
-    source = OmegaConf.select(settings, "dataset.source")
-    if source not in DATASETS:
-        raise UserError(f"dataset.source: {source!r} is unknown; one of {', '.join(DATASETS)}.")
+    source = sources.find(str(OmegaConf.select(settings, "dataset.source")))
+    engine = OmegaConf.select(settings, "engine.name")
+    if engine not in ENGINES:
+        raise UserError(f"engine.name: {engine!r} is unknown; one of {', '.join(ENGINES)}.")
     try:
         schema = OmegaConf.structured(Config)
-        schema.dataset = OmegaConf.structured(DATASETS[source])
+        schema.dataset = OmegaConf.structured(source.Settings)
+        schema.engine = OmegaConf.structured(ENGINES[engine])
         config = OmegaConf.to_object(OmegaConf.merge(schema, settings))
     except OmegaConfBaseException as error:
         problem = str(error).splitlines()[0]
         raise UserError(f"{error.full_key or 'params.yaml'}: {problem}") from error
     assert isinstance(config, Config)
-    _check_values(config, settings)
+    from pipeline.limits import check_values
+
+    check_values(config, settings)
     return config
 
 
-def _check_values(config: Config, settings: DictConfig) -> None:
-    for key, (low, high) in LIMITS.items():
-        value = OmegaConf.select(settings, key)
-        if value is not None and not low <= value <= high:
-            raise UserError(f"{key}: {value} is out of range; allowed is {low} to {high}.")
-    if config.model.wide is None and config.model.deep is None:
-        raise UserError("model: needs a wide part, a deep part or both; try model=wide_deep.")
-    for units in config.model.deep.units if config.model.deep else []:
-        if units < 1:
-            raise UserError(f"model.deep.units: {units} units are no layer; at least 1 each.")
-    for cross in config.model.wide.crosses if config.model.wide else []:
-        if cross not in CROSSES:
-            raise UserError(f"model.wide.crosses: {cross!r} is unknown; any of {CROSSES}.")
-    if isinstance(config.dataset, Local):
-        expected = from_root(str(from_home(config.dataset.path)))
-        if config.dataset.watch.data != expected:
-            raise UserError(
-                "params.yaml: dataset.path and dataset.watch disagree; it was edited by hand or "
-                "comes from another machine. "
-                f"Use `dvc exp run -S dataset=local -S dataset.path={config.dataset.path}`."
-            )
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested settings to dotted keys, as on the command line; without those not set."""
+    result: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            result[prefix + key] = json.dumps(value) if isinstance(value, list) else value
+    return result

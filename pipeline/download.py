@@ -1,34 +1,23 @@
 """Stage download: bring the raw CSV files of the chosen data source to data/raw.
 
 In: the source that ``dataset.source`` names. Out: three CSV files in the layout of Kaggle's
-dbdmobile/myanimelist-dataset, and ``test-scores.csv`` where the source has a test set of its own.
+dbdmobile/myanimelist-dataset, ``test-scores.csv`` where the source has a test set of its own, and
+metrics/download.json: the size of each file in bytes, and what the source knows of the ratings.
 """
 
-from pathlib import Path
-
-from pipeline.config import Dataset, Local, Synthetic, load
+from pipeline import sources
+from pipeline.config import load
 from pipeline.errors import run_stage
-from pipeline.tables import RAW, replacing
-
-
-def download(dataset: Dataset, folder: Path) -> None:
-    """Write the raw files of ``dataset`` to ``folder``."""
-    match dataset:
-        case Synthetic():
-            from pipeline.sources import synthetic
-
-            synthetic.write(dataset, folder)
-        case Local():
-            from pipeline.sources import local
-
-            local.write(dataset, folder)
+from pipeline.tables import METRICS, RAW, replace_json, replacing
 
 
 def main() -> None:
     """Run the stage on params.yaml."""
-    config = load()
+    dataset = load().dataset
     with replacing(RAW) as folder:
-        download(config.dataset, folder)
+        known = sources.find(dataset.source).write(dataset, folder)
+        sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+    replace_json(METRICS / "download.json", {"bytes": sizes, **known})
 
 
 if __name__ == "__main__":

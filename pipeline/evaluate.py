@@ -1,9 +1,11 @@
 """Stage evaluate: measure the model on the test rows, beside simple baselines on the same rows.
 
-In: models/ and data/features. Out: metrics/evaluate.json, the tables of the plots in
-metrics/plots, and all of it in the MLflow run that train opened.
+In: models/, data/features and what metrics/download.json says that is known of the ratings. Out:
+metrics/evaluate.json, the tables of the plots in metrics/plots, and all of it in the MLflow run
+that train opened.
 """
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ import pandas as pd
 from pipeline import baselines, metrics, plots, tracking
 from pipeline.config import Evaluate, load
 from pipeline.errors import run_stage
+from pipeline.rows import read_rows
 from pipeline.tables import FEATURES, METRICS, MODELS, PLOTS, replace_csv, replace_json
 
 if TYPE_CHECKING:
@@ -29,12 +32,10 @@ def evaluate(
     Returns:
         The figures of metrics/evaluate.json, and the tables of the plots by name.
     """
-    from pipeline.model.data import read_rows
-
-    parts = [read_rows(features / f"{part}.parquet") for part in ("train", "valid")]
+    parts = [read_rows(features, part) for part in ("train", "valid")]
     user, item = (np.concatenate([rows[name] for rows, _ in parts]) for name in ("user", "item"))
     mean, user_bias, item_bias = baselines.biases(user, item, np.concatenate([r for _, r in parts]))
-    rows, rating = read_rows(features / "test.parquet")
+    rows, rating = read_rows(features, "test")
     bias = baselines.predict(mean, user_bias, item_bias, rows["user"], rows["item"])
     predictions = {
         "model": predictor.rows(rows),
@@ -60,6 +61,12 @@ def evaluate(
     return figures, tables
 
 
+def floor(known: Path) -> dict[str, float]:
+    """Return ``noise_floor``, the lowest MSE that is possible, if the source knows it."""
+    facts = json.loads(known.read_text(encoding="utf-8"))
+    return {"noise_floor": facts["noise_floor"]} if "noise_floor" in facts else {}
+
+
 def main() -> None:
     """Run the stage on params.yaml."""
     config = load()
@@ -68,6 +75,7 @@ def main() -> None:
     predictor = Predictor(MODELS)
     with tracking.run(config, resume=(MODELS / "run_id").read_text().strip()):
         figures, tables = evaluate(config.evaluate, FEATURES, predictor)
+        figures |= floor(METRICS / "download.json")
         curve = pd.read_csv(PLOTS / "learning_curve.csv")
         tracking.log_test(
             figures,

@@ -8,7 +8,11 @@ from rich.table import Table
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.tables import METRICS, MODELS
 
-NAMES = {"global_mean": "global mean", "user_item_bias": "user + item bias"}
+NAMES = {
+    "global_mean": "global mean",
+    "user_item_bias": "user + item bias",
+    "noise_floor": "noise floor",
+}
 WHERE = """\
 model    models/, and with the run in MLflow
 metrics  metrics/, dvc metrics show
@@ -31,6 +35,9 @@ def main() -> None:
         table.add_row(NAMES[baseline], f"{mse:.4f}", f"{mse**0.5:.4f}")
     mse, rmse = figures["mse"], figures["rmse"]
     table.add_row(name, f"{mse:.4f}", f"{rmse:.4f}", f"{low:.4f} to {high:.4f}")
+    if "noise_floor" in figures:
+        mse = figures["noise_floor"]
+        table.add_row(NAMES["noise_floor"], f"{mse:.4f}", f"{mse**0.5:.4f}")
     console = Console()
     console.print(table)
     console.print(WHERE)

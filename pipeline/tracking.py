@@ -4,7 +4,6 @@ MLflow takes seconds to import, so it is imported where it is used.
 """
 
 import hashlib
-import json
 import logging
 import os
 import subprocess
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from pipeline.config import Config, home
+from pipeline.config import Config, flat, home
 from pipeline.errors import UserError
 from pipeline.tables import FEATURES
 
@@ -98,17 +97,6 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
         yield active
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested settings to dotted keys, as on the command line; without those not set."""
-    result: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            result |= flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            result[prefix + key] = json.dumps(value) if isinstance(value, list) else value
-    return result
-
-
 def digest(path: Path) -> str:
     """Return the first 12 hexadecimal digits of a file's SHA-256."""
     with path.open("rb") as file:
@@ -187,6 +175,7 @@ def log_test(figures: Mapping[str, Any], pictures: Mapping[str, Any]) -> None:
         {f"test_{name}": figures[name] for name in ("mse", "rmse", "mae")}
         | {"test_mse_low": low, "test_mse_high": high}
         | {f"baseline_mse.{name}": mse for name, mse in figures["baselines"].items()}
+        | ({"noise_floor_mse": figures["noise_floor"]} if "noise_floor" in figures else {})
     )
     mlflow.log_dict(dict(figures), "evaluate.json")
     for name, picture in pictures.items():

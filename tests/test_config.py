@@ -45,10 +45,15 @@ def test_a_model_has_the_parts_its_name_says():
         ("train.epochs", "many", "train.epochs: Value 'many'"),
         ("train.epochs", 0, "train.epochs: 0 is out of range; allowed is 1 to"),
         ("features.test_share", 1.5, "features.test_share: 1.5 is out of range"),
+        ("features.split", "rnd", "features.split: 'rnd' is unknown; any of ('auto', 'random'"),
+        ("engine.name", "dask", "engine.name: 'dask' is unknown; one of duckdb, pyspark"),
+        ("engine.threads", 0, "engine.threads: 0 is out of range"),
+        ("dataset.min_rating", 10, "dataset.min_rating: must be below dataset.max_rating"),
+        ("dataset.max_rating", 1000, "dataset.max_rating: 1000 is out of range"),
         ("train.seed", -1, "train.seed: -1 is out of range; allowed is 0 to"),
         ("model.deep.units", [64, 0], "model.deep.units: 0 units are no layer"),
         ("model.wide.crosses", ["mood"], "model.wide.crosses: 'mood' is unknown"),
-        ("dataset.source", "kagle", "dataset.source: 'kagle' is unknown; one of synthetic"),
+        ("dataset.source", "kagle", "dataset.source: 'kagle' is unknown; one of kaggle, local"),
         ("training", {}, "training: Key 'training' not in 'Config'"),
     ],
 )
@@ -85,5 +90,16 @@ def test_a_relative_path_counts_from_the_repository_wherever_one_is(monkeypatch,
 def test_a_path_edited_in_params_yaml_is_refused_because_dvc_would_watch_the_old_one():
     edited = settings("dataset=local", "dataset.path=one")
     edited.dataset.path = "another"
-    with pytest.raises(UserError, match=r"dvc exp run -S dataset=local -S dataset\.path=another"):
+    with pytest.raises(UserError, match=r"-S dataset=NAME -S dataset\.path=another"):
         check(edited)
+
+
+def test_without_a_path_a_downloaded_source_watches_a_place_that_is_the_same_everywhere():
+    assert settings("dataset=mal_2023").dataset.watch.data == "pipeline/sources"
+    placed = settings("dataset=mal_2023", "dataset.path=../there").dataset.watch
+    assert (Path(placed.data), placed.test) == (ROOT.parent / "there", placed.data)
+
+
+def test_the_local_source_cannot_do_without_a_path():
+    with pytest.raises(UserError, match=r"dataset\.path is not set"):
+        settings("dataset=local")

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Synthetic, Watch
+from pipeline.config import Watch
 from pipeline.errors import UserError
 from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 from pipeline.sources import synthetic
+from pipeline.sources.synthetic import generate as synthetic_files
+from pipeline.sources.synthetic import taste
 
-SMALL = Synthetic(
+SMALL = synthetic.Settings(
     source="synthetic",
     min_rating=1,
     max_rating=10,
@@ -92,7 +94,7 @@ def test_same_settings_give_the_same_bytes_and_another_seed_others(folder, tmp_p
 
 
 def test_the_size_of_blocks_of_text_does_not_show(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(synthetic, "LINES", 1000)
+    monkeypatch.setattr(synthetic_files, "LINES", 1000)
     again = generate(tmp_path / "again")
     assert (again / SCORES_CSV).read_bytes() == (folder / SCORES_CSV).read_bytes()
 
@@ -174,6 +176,21 @@ def test_biases_beat_the_mean_and_a_match_beats_biases_but_nothing_beats_the_noi
     assert 0.62 < bias / mean < 0.75
     assert match < 0.96 * bias
     assert match > SMALL.noise * mean
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.4, 0.8])
+def test_the_noise_floor_is_the_error_of_who_knows_all_but_the_noise(noise):
+    random = np.random.default_rng(0)
+    settings = dataclasses.replace(SMALL, noise=noise)
+    titles = synthetic_files.describe(random, settings.items)
+    ratings = taste.rate(random, settings, titles).sort_values("expected", ignore_index=True)
+    cuts = np.quantile(ratings["score"], [0.1, 0.3, 0.6, 0.9])
+    grade = 1 + np.searchsorted(cuts, ratings["score"])
+    # Who knows the score without noise can do no better than the mean grade at that score.
+    around = pd.Series(grade).rolling(200, center=True, min_periods=1).mean()
+    known = np.square(grade - around).mean()
+    floor = synthetic_files.noise_floor(ratings["expected"].to_numpy(), noise, cuts)
+    assert floor == pytest.approx(known, rel=0.02, abs=0.003)
 
 
 @pytest.mark.parametrize(("noise", "low", "high"), [(0.0, 0.35, 0.55), (0.8, 0.85, 0.95)])
@@ -269,7 +286,7 @@ def test_titles_have_the_real_oddities(catalogue, scores):
     assert catalogue["Studios"].str.contains(", ").any()
     genres = catalogue["Genres"].str.split(", ")
     assert genres.str.len().max() > 3
-    assert set(genres.explode()) <= {*synthetic.GENRES, "UNKNOWN"}
+    assert set(genres.explode()) <= {*synthetic_files.GENRES, "UNKNOWN"}
     assert scores["Anime Title"].str.contains(",").any()
 
 

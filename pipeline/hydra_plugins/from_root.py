@@ -1,4 +1,4 @@
-"""Registers the ``from_root`` resolver wherever conf/ is composed, DVC's own process included.
+"""Registers the resolvers of conf/ wherever conf/ is composed, DVC's own process included.
 
 DVC finds this module through ``hydra.plugins_path`` in .dvc/config.
 """
@@ -18,4 +18,10 @@ def from_root(*paths: str | None) -> str:
     return str((ROOT / Path(path).expanduser()).resolve())
 
 
+def from_root_or(path: str | None, otherwise: str) -> str:
+    """Return ``path`` as ``from_root`` does where it is set, ``otherwise`` as it is where not."""
+    return otherwise if path is None else from_root(path)
+
+
+OmegaConf.register_new_resolver("from_root_or", from_root_or, replace=True)
 OmegaConf.register_new_resolver("from_root", from_root, replace=True)

@@ -1,31 +1,40 @@
 """Ratings from a folder of the user's own, in the three-file layout of Kaggle's data set."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import ibis
-
-from pipeline.config import Local, from_home
+from pipeline.config import Files, from_home
 from pipeline.errors import UserError
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, read_csv
+from pipeline.raw import CATALOGUE_CSV, COLUMNS, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
 
 
-def write(settings: Local, folder: Path) -> None:
+@dataclass
+class Settings(Files):
+    """Settings of a folder of files; see conf/dataset/local.yaml."""
+
+    test_scores: str | None
+
+
+def write(settings: Settings, folder: Path) -> dict[str, Any]:
     """Copy the three files, and the test scores where set, to ``folder``.
 
     Raises:
         UserError: a file is missing, is no CSV or lacks a column; the message names the file.
     """
+    if settings.path is None:
+        raise UserError("dataset.path is not set; it is the folder of the three files.")
     files = {
         name: from_home(settings.path) / name for name in (SCORES_CSV, DETAILS_CSV, CATALOGUE_CSV)
     }
     if settings.test_scores is not None:
         files[TEST_CSV] = from_home(settings.test_scores)
-    engine = ibis.duckdb.connect()
     for name, file in files.items():
         if not file.is_file():
             key = "dataset.test_scores" if name == TEST_CSV else "dataset.path"
-            raise UserError(f"{file.resolve()}: no such file; check {key}.")
-        read_csv(engine, file, name)  # looks at the columns, before anything is copied
+            raise UserError(f"{file.parent.resolve() / file.name}: no such file; check {key}.")
+        header(file, COLUMNS[name])  # before anything is copied
     for name, file in files.items():
         shutil.copyfile(file, folder / name)
+    return {}

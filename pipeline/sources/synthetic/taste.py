@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pipeline.config import Synthetic
+from pipeline.sources.synthetic import Settings
 
 Array = NDArray[Any]
 
@@ -20,8 +20,12 @@ BUSIEST = 0.9  # the most of the catalogue that one user rates
 PAIRS = 1_000_000  # users x titles weighed at a time, 8 MB an array
 
 
-def rate(rng: Generator, s: Synthetic, titles: pd.DataFrame) -> pd.DataFrame:
-    """Draw who rates what, no pair twice, and the score behind it: user, item (from 0), score."""
+def rate(rng: Generator, s: Settings, titles: pd.DataFrame) -> pd.DataFrame:
+    """Draw who rates what, no pair twice, and the score behind each rating.
+
+    Returns:
+        user, item (int32, from 0), expected (the score without its noise), score (float64).
+    """
     # A user meets titles at random, the popular ones sooner, and rates each that was met.
     popularity = rng.lognormal(sigma=POPULARITY, size=s.items)
     popularity /= popularity.sum()
@@ -58,10 +62,10 @@ def rate(rng: Generator, s: Synthetic, titles: pd.DataFrame) -> pd.DataFrame:
         users.append((first + user).astype(np.int32))
         items.append(item.astype(np.int32))
         scores.append(user_bias[first + user] + item_bias[item] + match[rated])
-    user, item, score = map(np.concatenate, (users, items, scores))
-    score *= np.sqrt(1 - s.noise) / score.std()
-    score += np.sqrt(s.noise) * rng.standard_normal(len(score))
-    return pd.DataFrame({"user": user, "item": item, "score": score})
+    user, item, expected = map(np.concatenate, (users, items, scores))
+    expected *= np.sqrt(1 - s.noise) / expected.std()
+    score = expected + np.sqrt(s.noise) * rng.standard_normal(len(expected))
+    return pd.DataFrame({"user": user, "item": item, "expected": expected, "score": score})
 
 
 def scaled(vectors: Array, share: float, weight: Array) -> Array:

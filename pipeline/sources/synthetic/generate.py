@@ -1,9 +1,6 @@
-"""Invented ratings with the files, marginals and dirt of Kaggle's dbdmobile/myanimelist-dataset.
+"""The three files of a synthetic data set, dirt included; whose taste is in ``taste``."""
 
-Taste is planted: the score behind a rating is a bias of the user, a bias of the title, the match of
-the user's taste with the title's vector, and noise. So what can be learned is known beforehand.
-"""
-
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,17 +10,15 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pipeline.config import Synthetic
-from pipeline.errors import UserError
 from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
-from pipeline.sources.taste import rate
+from pipeline.sources.synthetic import Settings
+from pipeline.sources.synthetic.taste import rate
 
 Array = NDArray[Any]
 
 # Ratings 1 to 10 as counted in the real file.
 GRADES = [98069, 132092, 233675, 562822, 1379480, 2766482, 5452152, 6060484, 4429914, 3210021]
 
-DENSEST = 0.6  # the most of users x items that may be rated
 LINES = 200_000  # ratings turned into text at a time
 
 # Invented text, but for MyAnimeList's own terms. The first of a list is the most frequent.
@@ -44,21 +39,14 @@ LENGTHS = ["24 min per ep", "4 min", "12 min per ep", "1 hr 35 min"]
 STATUSES = ["Watching", "Completed", "On Hold", "Dropped", "Plan to Watch"]
 
 
-def write(settings: Synthetic, folder: Path) -> None:
-    """Write the three CSV files to ``folder``; the same settings give the same bytes.
-
-    ``users`` counts those who rate; ``noise`` is the share of the variance of the score behind a
-    rating that nothing can predict.
-
-    Raises:
-        UserError: a setting is out of range; the message names it and what is allowed.
-    """
-    check(settings)
+def write(settings: Settings, folder: Path) -> float:
+    """Write the three CSV files to ``folder``, return the noise floor of their ratings."""
     rng = np.random.default_rng(settings.seed)
     titles = describe(rng, settings.items)
     ratings = rate(rng, settings, titles)
     cuts = np.quantile(ratings["score"], np.cumsum(GRADES)[:-1] / sum(GRADES))
     ratings["grade"] = (1 + np.searchsorted(cuts, ratings.pop("score"))).astype(np.int8)
+    floor = noise_floor(ratings.pop("expected").to_numpy(), settings.noise, cuts)
 
     ids = np.cumsum(rng.integers(1, 4, round(2.7 * settings.users)))  # most rate nothing
     users = pd.DataFrame({"id": ids, "name": words(ids) + ids.astype(str).astype(object)})
@@ -80,18 +68,29 @@ def write(settings: Synthetic, folder: Path) -> None:
     details(rng, users).to_csv(folder / DETAILS_CSV, index=False, lineterminator="\n")
     titles = titles[: settings.items]
     catalogue(rng, titles).to_csv(folder / CATALOGUE_CSV, index=False, lineterminator="\n")
+    return floor
 
 
-def check(s: Synthetic) -> None:
-    """Refuse settings that no data set can have."""
-    most = int(DENSEST * s.users * s.items)
-    sizes = {"users": (20, np.inf), "items": (20, 2**19), "ratings": (s.users, most)}
-    rest = {"seed": (0, np.inf), "noise": (0, 0.99), "min_rating": (1, 1), "max_rating": (10, 10)}
-    for name, (low, high) in (sizes | rest).items():
-        value = getattr(s, name)
-        if not low <= value <= high:
-            why = f", {DENSEST:.0%} of dataset.users x dataset.items" * (name == "ratings")
-            raise UserError(f"dataset.{name} = {value}: must be from {low} to {high}{why}.")
+def noise_floor(expected: Array, noise: float, cuts: Array) -> float:
+    """Return the mean variance of a grade around its mean, given the score without its noise.
+
+    No prediction has a lower expected squared error, as the noise is independent of all else.
+
+    Args:
+        expected: the scores without noise.
+        noise: variance of the normal noise that is added to each.
+        cuts: where the scores turn from one grade to the next.
+    """
+    if noise == 0:
+        return 0.0
+    # The variance depends on one number, so a fine grid of it and linear interpolation do.
+    grid = np.linspace(expected.min(), expected.max(), 2_000)
+    steps = (cuts - grid[:, None]) / math.sqrt(2 * noise)
+    below = 0.5 + 0.5 * np.vectorize(math.erf)(steps)  # chance of a grade up to 1, 2, … 9
+    chance = np.diff(below, axis=1, prepend=0, append=1)
+    grade = np.arange(1, len(cuts) + 2)
+    variance = chance @ grade**2 - (chance @ grade) ** 2
+    return float(np.interp(expected, grid, variance).mean())
 
 
 def describe(rng: Generator, items: int) -> pd.DataFrame:

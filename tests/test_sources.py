@@ -1,0 +1,154 @@
+"""Files placed by hand: what is taken, what is refused; MovieLens in the layout of Kaggle."""
+
+import pandas as pd
+import pytest
+from archives import FILES, ML_1M, ML_ZIP, contents, mal_2023, movielens_1m, zipped
+from conftest import real_data
+
+from pipeline.config import Watch
+from pipeline.errors import UserError
+from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.sources import kaggle, movielens
+
+
+def movielens_100k(path, split):
+    return movielens.Settings("movielens", 1, 5, Watch("", ""), str(path), "", "md5:", split)
+
+
+def as_folder(files, where):
+    where.mkdir()
+    for name, data in files.items():
+        (where / name).write_bytes(data)
+    return where
+
+
+def as_zip(files, where):
+    where.write_bytes(zipped(files, "archive/deeper/"))
+    return where
+
+
+PLACED = pytest.mark.parametrize("place", [as_folder, as_zip])
+
+
+@PLACED
+def test_files_placed_by_hand_are_taken_as_they_are(place, tmp_path, out):
+    kaggle.write(mal_2023(place(FILES | {"more.csv": b""}, tmp_path / "placed")), out)
+    assert contents(out) == FILES
+
+
+@PLACED
+def test_a_placed_file_of_another_digest_is_refused_before_anything_is_copied(place, tmp_path, out):
+    wrong = place(FILES | {CATALOGUE_CSV: b"another version"}, tmp_path / "placed")
+    with pytest.raises(UserError, match=rf"{CATALOGUE_CSV} is damaged or another version") as error:
+        kaggle.write(mal_2023(wrong), out)
+    assert contents(out) == {}
+    assert "https://www.kaggle.com/datasets/owner/name" in str(error.value)
+
+
+@PLACED
+def test_a_placed_file_that_is_missing_is_named(place, tmp_path, out):
+    few = place({SCORES_CSV: FILES[SCORES_CSV]}, tmp_path / "placed")
+    with pytest.raises(UserError, match=rf"placed: no {DETAILS_CSV}, {CATALOGUE_CSV} in it"):
+        kaggle.write(mal_2023(few), out)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data[: len(data) // 2], "neither a folder nor a whole zip archive"),
+        (lambda data: data[:9000] + bytes(100) + data[9100:], "is damaged"),
+    ],
+    ids=["cut short", "wrong inside"],
+)
+def test_a_placed_archive_that_is_damaged_is_refused(change, message, tmp_path, out):
+    archive = as_zip(FILES, tmp_path / "placed.zip")
+    archive.write_bytes(change(archive.read_bytes()))
+    with pytest.raises(UserError, match=message):
+        kaggle.write(mal_2023(archive), out)
+    with pytest.raises(UserError, match=r"no such folder or file; check dataset\.path"):
+        kaggle.write(mal_2023(tmp_path / "elsewhere"), out)
+
+
+@pytest.mark.parametrize("archive", [True, False], ids=["zip", "folder"])
+def test_movielens_1m_is_written_in_the_layout_of_kaggle(archive, tmp_path, out):
+    place = tmp_path / "ml-1m"
+    if archive:
+        place.write_bytes(ML_ZIP)
+    else:
+        as_folder(ML_1M, place)
+    movielens.write(movielens_1m(place), out)
+    assert (out / SCORES_CSV).read_text().splitlines() == [
+        "user_id,anime_id,rating,timestamp",
+        "1,1,5,978300760",
+        "1,2,3,978302109",
+        "2,3,4,978301968",
+    ]
+    films = pd.read_csv(out / CATALOGUE_CSV).set_index("anime_id")
+    assert films.Name.tolist() == ["Toy Story (1995)", "Les Misérables (1995)", "Untitled"]
+    assert films.Genres.tolist() == ["Animation, Children's, Comedy", "Drama", "Drama"]
+    assert films.Aired.tolist() == ["1995", "1995", "UNKNOWN"]
+    assert pd.read_csv(out / DETAILS_CSV).Gender.tolist() == ["Female", "Male"]
+    assert not (out / TEST_CSV).exists()
+
+
+def test_a_placed_movielens_archive_of_another_digest_is_refused(tmp_path, out):
+    (tmp_path / "ml-1m.zip").write_bytes(zipped(ML_1M, "ml-1m/"))
+    with pytest.raises(UserError, match="another version"):
+        movielens.write(movielens_1m(tmp_path / "ml-1m.zip"), out)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("ratings.dat", "1::1::5::978300760\n1::2::3", r"ratings\.dat, line 2 is damaged"),
+        ("ratings.dat", "1::1::five::978300760\n", r"ratings\.dat, line 1 is damaged"),
+        ("movies.dat", "", r"movies\.dat is empty"),
+    ],
+)
+def test_a_damaged_movielens_file_is_named_with_its_line(name, text, message, tmp_path, out):
+    place = as_folder(ML_1M | {name: text.encode()}, tmp_path / "ml-1m")
+    with pytest.raises(UserError, match=message):
+        movielens.write(movielens_1m(place), out)
+
+
+def test_movielens_1m_has_no_split(tmp_path, out):
+    with pytest.raises(UserError, match=r"dataset\.split: MovieLens 1M has no split 'u1'"):
+        movielens.write(movielens_1m(as_folder(ML_1M, tmp_path / "ml-1m"), split="u1"), out)
+
+
+def test_movielens_100k_has_a_split_with_a_test_set(out):
+    movielens.write(movielens_100k(real_data("ml-100k"), "u1"), out)
+    scores, tested = (pd.read_csv(out / name) for name in (SCORES_CSV, TEST_CSV))
+    assert (len(scores), len(tested)) == (80_000, 20_000)
+    assert scores.iloc[0].tolist() == [1, 1, 5, 874965758]
+    assert tested.iloc[0].tolist() == [1, 6, 5, 887431973]
+
+
+def test_movielens_100k_without_a_split_is_all_its_ratings(out):
+    movielens.write(movielens_100k(real_data("ml-100k"), None), out)
+    scores = pd.read_csv(out / SCORES_CSV)
+    assert len(scores) == 100_000
+    assert scores.iloc[0].tolist() == [196, 242, 3, 881250949]
+    assert not (out / TEST_CSV).exists()
+    users = pd.read_csv(out / DETAILS_CSV)
+    assert (len(users), users.Gender.value_counts().to_dict()) == (
+        943,
+        {"Male": 670, "Female": 273},
+    )
+    films = pd.read_csv(out / CATALOGUE_CSV).set_index("anime_id")
+    assert len(films) == 1682
+    assert films.loc[1, ["Name", "Genres", "Aired"]].tolist() == [
+        "Toy Story (1995)",
+        "Animation, Children's, Comedy",
+        "Jan 1, 1995",
+    ]
+    assert films.loc[267, ["Genres", "Aired"]].tolist() == ["UNKNOWN", "UNKNOWN"]
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [("u9", "'u9' is unknown; one of u1, u2"), ("ua", r"no ua\.base, ua\.test")],
+)
+def test_a_split_that_is_not_there_is_named(split, message, out):
+    with pytest.raises(UserError, match=message):
+        movielens.write(movielens_100k(real_data("ml-100k"), split), out)
