@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import ibis
     import pandas as pd
 
-RAW = Path("data/raw")
-CLEAN = Path("data/clean")
-FEATURES = Path("data/features")
+DATA = Path("data")
+RAW = DATA / "raw"
+CLEAN = DATA / "clean"
+FEATURES = DATA / "features"
 MODELS = Path("models")
 METRICS = Path("metrics")
 PLOTS = METRICS / "plots"
 
-HISTORY = ["user_sum", "user_count", "item_sum", "item_count"]  # of ratings in training
+BLOCKS = 16  # that training rows are dealt to; each row knows those before its own
 
 
 @contextmanager
@@ -57,8 +57,3 @@ def replace_json(path: Path, value: Any) -> None:
 def replace_csv(path: Path, frame: "pd.DataFrame", digits: int = 6) -> None:
     """Write ``frame`` to ``path`` as CSV, numbers with so many digits after the point."""
     replace_text(path, frame.to_csv(index=False, float_format=f"%.{digits}f", lineterminator="\n"))
-
-
-def write(table: "ibis.Table", path: Path) -> None:
-    """Write an Ibis expression to a Parquet file; ordered rows give the same bytes every time."""
-    table.to_parquet(path, compression="zstd")

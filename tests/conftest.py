@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from pipeline.config import ROOT
+from pipeline.config import ROOT, Duckdb
+from pipeline.engine import connect
 
 settings.register_profile("default", deadline=None, max_examples=40)
 settings.load_profile("default")
@@ -22,12 +23,6 @@ REAL_DATA = Path(os.environ.get("ANIME_RATINGS_DATA", ROOT.parent / "shared" / "
 def table(**columns):
     """An Ibis table of a few rows."""
     return ibis.memtable(pd.DataFrame(columns))
-
-
-def text(**columns):
-    """The same with every value as text, and the row numbers that reading a CSV file gives."""
-    frame = pd.DataFrame(columns).astype("string")
-    return ibis.memtable(frame.assign(file="some.csv", row=range(1, len(frame) + 1)))
 
 
 def run(*command, cwd, **environment):
@@ -54,6 +49,13 @@ def real_data(name):
     return folder
 
 
+@pytest.fixture
+def out(tmp_path):
+    """An empty folder for the files of a source."""
+    (tmp_path / "raw").mkdir()
+    return tmp_path / "raw"
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """A fresh clone of the repository as it is in the work tree, with a commit to start from."""
@@ -69,3 +71,10 @@ def clone(tmp_path_factory):
     run("git", "add", "-A", cwd=folder)
     assert run("git", "commit", "-qm", "start", cwd=folder).returncode == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """DuckDB, as the stages use it."""
+    with connect(Duckdb("duckdb", threads=None, memory_limit="1GB")) as engine:
+        yield engine

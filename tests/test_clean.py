@@ -1,73 +1,143 @@
 """Clean: typed tables, and every row that is dropped has a reason and a count."""
 
 import ibis
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
-from conftest import real_data, text
+from conftest import real_data
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import clean
-from pipeline.config import Clean, Synthetic, Watch
+from pipeline.config import Clean, Dataset, Watch
 from pipeline.errors import UserError
 from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.schema import ITEMS, RATINGS, USERS
 
-DATASET = Synthetic("synthetic", 1, 10, Watch("", ""), 0, 1, 1, 1, 0.1)
+DATASET = Dataset("any", 1, 10, Watch("", ""))
 
 
-def rated(*rows):
-    users, items, ratings = zip(*rows, strict=True)
-    return text(user_id=users, item_id=items, rating=ratings)
+def read(engine, columns, **cells):
+    """The rows of a file with these cells of text."""
+    text = ibis.memtable(pd.DataFrame(cells).astype("string"))
+    rows = clean.complete(engine.numbered(clean.typed(text, columns)), columns)
+    return rows.mutate(file=ibis.literal("some.csv"))
+
+
+def judged(engine, *rows, test=()):
+    """Ratings (and those of a test set) with their reasons, as a frame in the files' order."""
+
+    def rated(triples, is_test):
+        users, items, ratings = zip(*triples, strict=True)
+        rows = read(engine, RATINGS, user_id=users, item_id=items, rating=ratings)
+        return rows.mutate(is_test=ibis.literal(is_test))
+
+    scores, tested = rated(rows, False), None
+    if test:
+        tested = rated(test, True)
+        scores = scores.union(tested)
+        tested = tested.filter(clean.usable(tested, DATASET)).select("user_id", "item_id")
+    again = engine.keep(clean.repeated(scores, DATASET))
+    found = clean.ratings(scores, again, tested, DATASET)
+    return found.order_by("is_test", "row").execute()
 
 
 def kept(rows):
     return rows[rows.reason.isna()][["user_id", "item_id", "rating"]].to_numpy().tolist()
 
 
-def test_a_rating_that_cannot_be_used_is_given_its_reason():
-    scores = rated(
+def test_a_rating_that_cannot_be_used_is_given_its_reason(engine):
+    rows = judged(
+        engine,
         ("1", "5", "8"), ("1", "x", "8"), ("1", "6", "0"), ("1", "7", "-1"), ("2", "5", "11"),
-        ("2", "6", None), ("2", "7", "7.5"), ("2", "8", "9.0"),
+        ("2", "6", None), ("2", "7", "7.5"), ("2", "8", "9.0"), ("2", "9", "-2"), ("2", None, "x"),
     )  # fmt: skip
-    rows = clean.ratings(scores, None, DATASET).order_by("row").execute()
     assert kept(rows) == [[1, 5, 8], [2, 8, 9]]
-    assert rows.reason[1:7].tolist() == [
-        "id is not a whole number", "rating not in 1 to 10", "rating is not a whole number",
+    assert rows.reason.dropna().tolist() == [
+        "id is not a whole number", "not rated: 0 or -1", "not rated: 0 or -1",
         "rating not in 1 to 10", "rating is not a whole number", "rating is not a whole number",
+        "rating not in 1 to 10", "id is not a whole number",
     ]  # fmt: skip
 
 
-def test_the_last_of_several_ratings_of_a_title_counts():
-    rows = clean.ratings(rated(("1", "5", "8"), ("1", "5", "3"), ("1", "6", "4")), None, DATASET)
-    rows = rows.order_by("row").execute()
+def test_where_the_scale_has_a_zero_it_is_a_rating(engine):
+    rows = read(engine, RATINGS, user_id=["1"], item_id=["5"], rating=["0"])
+    rows = rows.mutate(is_test=ibis.literal(False))
+    dataset = Dataset("any", 0, 10, Watch("", ""))
+    again = engine.keep(clean.repeated(rows, dataset))
+    assert kept(clean.ratings(rows, again, None, dataset).execute()) == [[1, 5, 0]]
+
+
+def test_the_last_of_several_ratings_of_a_title_counts(engine):
+    rows = judged(engine, ("1", "5", "8"), ("1", "5", "3"), ("1", "6", "4"), ("1", "5", "none"))
     assert kept(rows) == [[1, 5, 3], [1, 6, 4]]
     assert rows.reason[0] == "rated again further down"
 
 
-def test_a_pair_of_the_test_set_is_not_trained_on():
-    scores, test = rated(("1", "5", "8"), ("1", "6", "4")), rated(("1", "5", "2"))
-    rows = clean.ratings(scores, test, DATASET).order_by("is_test", "row").execute()
-    assert rows[rows.is_test][["user_id", "item_id", "rating"]].to_numpy().tolist() == [[1, 5, 2]]
-    assert rows.reason.tolist()[0] == "also in the test set"
+def test_a_pair_of_the_test_set_is_not_trained_on(engine):
+    rows = judged(engine, ("1", "5", "8"), ("1", "6", "4"), test=[("1", "5", "2"), ("1", "5", "3")])
+    assert kept(rows[rows.is_test]) == [[1, 5, 3]]
+    assert rows.reason[0] == "also in the test set"
     assert kept(rows[~rows.is_test]) == [[1, 6, 4]]
 
 
-def test_the_ways_a_missing_value_is_written_become_null():
-    rows = text(
-        item_id=["1", "2", "3"], title=["A", "UNKNOWN", "C"], type=["TV", "UNKNOWN", None],
+def test_a_pair_is_trained_on_where_its_row_of_the_test_set_cannot_be_used(engine):
+    rows = judged(engine, ("1", "5", "8"), test=[("1", "5", "eight"), ("1", "6", "7")])
+    assert kept(rows[~rows.is_test]) == [[1, 5, 8]]
+
+
+def test_the_ways_a_missing_value_is_written_become_null(engine):
+    rows = read(
+        engine, ITEMS,
+        item_id=["1", "2", "3"], title=["A", "UNKNOWN", " C "], type=["TV", "UNKNOWN", None],
         source=["Manga", "Unknown", ""], genres=["Action, Sci-Fi", "UNKNOWN", None],
         studios=["Bones", "UNKNOWN", ""], episodes=["12.0", "UNKNOWN", "3057"],
     )  # fmt: skip
-    items = clean.items(rows).order_by("row").execute()
-    assert items.title.isna().tolist() == [False, True, False]
+    items = clean.entities(rows).order_by("row").execute()
+    assert items.title.fillna("none").tolist() == ["A", "none", "C"]
     assert items.type.isna().tolist() == [False, True, True]
     assert items.source.isna().tolist() == [False, True, True]
     assert [list(genres) for genres in items.genres] == [["Action", "Sci-Fi"], [], []]
     assert items.episodes.fillna(-1).tolist() == [12, -1, 3057]
+    assert clean.emptied(rows) == {}
 
 
-def test_the_first_row_of_an_id_counts_and_one_without_an_id_does_not():
-    rows = text(user_id=["7", "7", None], completed=["3.0", "4", "5"], plan_to_watch=["", "1", "1"])
-    users = clean.users(rows).order_by("row").execute()
+@pytest.mark.parametrize(
+    ("name", "texts", "values"),
+    [
+        ("published_rank", ["3.0", "0.0", "UNKNOWN"], [3, None, None]),
+        ("published_score", ["8.75", "0", "UNKNOWN"], [8.75, None, None]),
+        ("year", ["Apr 3, 1998 to Apr 24, 1999", "1995", "Not available"], [1998, 1995, None]),
+        ("minutes", ["1 hr 35 min", "24 min per ep", "30 sec"], [95, 24, 0.5]),
+        ("minutes", ["9" * 400 + " min", "99999999999 hr", "0 min"], [None, None, None]),
+        ("members", ["1e400", "-5", "12"], [None, None, 12]),
+    ],
+)
+def test_a_column_is_read_as_its_schema_says_and_what_is_lost_is_counted(
+    engine, name, texts, values
+):
+    rows = read(engine, ITEMS, item_id=["1", "2", "3"], title=["A", "B", "C"], **{name: texts})
+    found = rows.order_by("row").execute()[name]
+    assert [None if pd.isna(value) else value for value in found] == values
+    lost = sum(v is None and t != "UNKNOWN" for v, t in zip(values, texts, strict=True))
+    assert clean.emptied(rows).get(name, 0) == lost
+
+
+def test_impossible_statistics_of_users_are_emptied_and_the_users_kept(engine):
+    rows = read(
+        engine, USERS, user_id=["1", "2", "3"],
+        published_mean=["255.0", "7.5", "0.0"], days_watched=["105338.0", "12.5", None],
+    )  # fmt: skip
+    users = clean.entities(rows).order_by("row").execute()
+    assert users.reason.isna().all()
+    assert users.published_mean.isna().tolist() == [True, False, True]
+    assert users.days_watched.isna().tolist() == [True, False, True]
+    assert clean.emptied(rows) == {"days_watched": 1, "published_mean": 2}
+
+
+def test_the_first_row_of_an_id_counts_and_one_without_an_id_does_not(engine):
+    rows = read(engine, USERS, user_id=["7", "7", None], completed=["3.0", "4", "5"])
+    users = clean.entities(rows).order_by("row").execute()
     assert users.reason.fillna("kept").tolist() == [
         "kept", "id stands further up", "id is not a whole number"
     ]  # fmt: skip
@@ -76,18 +146,16 @@ def test_the_first_row_of_an_id_counts_and_one_without_an_id_does_not():
 
 SOME_IDS = st.sampled_from(["1", "2", "3", "x", None])
 SOME_RATINGS = st.sampled_from(["1", "5", "10", "0", "11", "nine", None])
+ROWS = st.lists(st.tuples(SOME_IDS, SOME_IDS, SOME_RATINGS), min_size=1, max_size=30)
 
 
-@given(st.lists(st.tuples(SOME_IDS, SOME_IDS, SOME_RATINGS), min_size=1, max_size=30))
-def test_read_is_kept_plus_rejected_and_no_pair_is_kept_twice(rows):
-    counts = clean.ratings(rated(*rows), None, DATASET).execute()
-    good = counts[counts.reason.isna()]
-    assert len(counts) == len(rows)
-    assert not good.duplicated(["user_id", "item_id"]).any()
-    usable = [(u, i) for u, i, r in rows if {u, i} <= set("123") and r in ("1", "5", "10")]
-    assert {(int(u), int(i)) for u, i in usable} == set(
-        zip(good.user_id.astype(int), good.item_id.astype(int), strict=True)
-    )
+@given(ROWS)
+def test_read_is_kept_plus_rejected_and_no_pair_is_kept_twice(engine, rows):
+    found = judged(engine, *rows)
+    good = found[found.reason.isna()]
+    assert len(found) == len(rows)
+    usable = {(u, i): r for u, i, r in rows if {u, i} <= set("123") and r in ("1", "5", "10")}
+    assert sorted(kept(good)) == sorted([int(u), int(i), int(r)] for (u, i), r in usable.items())
 
 
 def write_raw(folder, scores="user_id,anime_id,rating\n1,5,8\n", **others):
@@ -103,7 +171,7 @@ def write_raw(folder, scores="user_id,anime_id,rating\n1,5,8\n", **others):
     ("scores", "message"),
     [
         ("user_id,anime_id,score\n1,5,8\n", r"users-score-2023\.csv: no column 'rating'"),
-        ("user_id,anime_id,rating\n", "The file has no rows"),
+        ("user_id,anime_id,rating\n", "it has no rows below its header"),
         (
             "user_id,anime_id,rating\n1,5,99\n",
             r"score-2023\.csv: 1 rows, first row 1: rating not in 1 to 10",
@@ -112,31 +180,60 @@ def write_raw(folder, scores="user_id,anime_id,rating\n1,5,8\n", **others):
         ('user_id,anime_id,rating\n1,"5,8\n2,"3"x,9\n', r"users-score-2023\.csv"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, scores, message):
+def test_a_file_that_cannot_be_used_is_named_with_the_reason(engine, tmp_path, scores, message):
     write_raw(tmp_path, scores)
     with pytest.raises(UserError, match=message):
-        clean.clean(DATASET, Clean(max_rejected=0.05), tmp_path, tmp_path)
+        clean.clean(DATASET, Clean(max_rejected=0.05), engine, tmp_path, tmp_path)
 
 
-def test_the_counts_add_up_and_the_tables_are_typed(tmp_path):
+def test_the_counts_add_up_and_the_tables_are_typed(engine, tmp_path):
     scores = "user_id,anime_id,rating\n1,5,8\n1,5,9\n1,6,7\n"
     write_raw(tmp_path, scores, test="user_id,anime_id,rating\n9,5,2\n")
-    counts = clean.clean(DATASET, Clean(max_rejected=0.5), tmp_path, tmp_path)
-    assert counts["ratings"] == {"read": 4, "kept": 3, "rejected": {"rated again further down": 1}}
+    counts = clean.clean(DATASET, Clean(max_rejected=0.5), engine, tmp_path, tmp_path)
+    assert counts["ratings"] == {
+        "read": 4, "kept": 3, "rejected": {"rated again further down": 1}, "emptied": {}
+    }  # fmt: skip
     ratings = ibis.read_parquet(tmp_path / "ratings.parquet")
     types = {name: str(dtype) for name, dtype in ratings.schema().items()}
-    assert types == {"user_id": "int32", "item_id": "int32", "rating": "int8", "is_test": "boolean"}
+    assert types == {
+        "user_id": "int32", "item_id": "int32", "rating": "int8", "timestamp": "int32",
+        "is_test": "boolean",
+    }  # fmt: skip
 
 
-def test_ratings_that_are_in_the_test_set_too_do_not_count_as_dirt(tmp_path):
+def test_a_rejected_row_is_told_with_its_reason_and_where_it_stood(engine, tmp_path):
+    scores = "user_id,anime_id,rating\n1,5,8\n1,6,11\nx,5,7\n1,5,9\n"
+    write_raw(tmp_path, scores, test="user_id,anime_id,rating\n2,5,0\n3,5,1\n")
+    clean.clean(DATASET, Clean(max_rejected=0.9), engine, tmp_path, tmp_path)
+    columns = ["file", "row", "reason", "user_id", "item_id", "rating"]
+    rows = pq.read_table(tmp_path / "rejected.parquet").select(columns).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        (TEST_CSV, 1, "not rated: 0 or -1", 2, 5, 0),
+        (SCORES_CSV, 1, "rated again further down", 1, 5, 8),
+        (SCORES_CSV, 2, "rating not in 1 to 10", 1, 6, 11),
+        (SCORES_CSV, 3, "id is not a whole number", None, 5, 7),
+    ]
+
+
+def test_ratings_that_are_in_the_test_set_too_do_not_count_as_dirt(engine, tmp_path):
     pairs = "user_id,anime_id,rating\n1,5,8\n1,6,9\n"
     write_raw(tmp_path, pairs + "2,6,7\n", test=pairs)
-    counts = clean.clean(DATASET, Clean(max_rejected=0.0), tmp_path, tmp_path)
-    assert counts["ratings"] == {"read": 5, "kept": 3, "rejected": {"also in the test set": 2}}
+    counts = clean.clean(DATASET, Clean(max_rejected=0.0), engine, tmp_path, tmp_path)
+    assert counts["ratings"]["rejected"] == {"also in the test set": 2}
+    assert counts["ratings"]["kept"] == 3
 
 
-def test_the_true_heads_of_the_files_are_kept_whole(tmp_path):
-    counts = clean.clean(DATASET, Clean(0.05), real_data("mal_2023_head"), tmp_path)
+def test_a_title_outside_the_catalogue_and_a_user_without_details_keep_their_ratings(
+    engine, tmp_path
+):
+    write_raw(tmp_path, "user_id,anime_id,rating\n77,5,8\n1,99,9\n")
+    counts = clean.clean(DATASET, Clean(max_rejected=0.0), engine, tmp_path, tmp_path)
+    assert counts["ratings"]["kept"] == 2
+
+
+def test_the_true_heads_of_the_files_are_kept_whole(engine, tmp_path):
+    counts = clean.clean(DATASET, Clean(0.05), engine, real_data("mal_2023_head"), tmp_path)
     assert {name: count["kept"] for name, count in counts.items()} == {
         "ratings": 1000, "items": 1000, "users": 1000
     }  # fmt: skip
+    assert counts["users"]["emptied"] == {"published_mean": 72}  # of people who rated nothing

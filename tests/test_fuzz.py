@@ -1,0 +1,331 @@
+"""Damaged files: every row is accounted for or one clear error names the file; nothing between."""
+
+import csv
+import io
+import os
+import re
+import tempfile
+import tracemalloc
+from collections import Counter
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from damages import DAMAGES, SCALE, WHOLE, as_csv, as_rows, long, whole
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from pipeline.clean import clean
+from pipeline.config import Clean, Duckdb, Watch
+from pipeline.engine import connect
+from pipeline.errors import UserError
+from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
+from pipeline.schema import RATINGS
+from pipeline.sources import local
+from pipeline.tables import CLEAN, RAW, replacing
+
+EXAMPLES = 25  # of each kind of damage
+
+
+# What must hold ---------------------------------------------------------------------------------
+
+
+def number(cell, low, high=2**31 - 1):
+    """What a cell says as a whole number in a range, else None: float() without other digits."""
+    with suppress(ValueError, OverflowError):
+        value = float(cell.strip(" \t\n\r\v\f")) if cell.isascii() else None
+        if value is not None and low <= value <= high and value == int(value):
+            return int(value)
+    return None
+
+
+def title(cell):
+    cell = cell.strip(" \t\n\r\v\f")
+    return None if cell in ("UNKNOWN", "Unknown", "") else cell
+
+
+ENTITIES = [
+    ("items", CATALOGUE_CSV, "anime_id", "Name", title),
+    ("users", DETAILS_CSV, "Mal ID", "Completed", lambda cell: number(cell, 0)),
+]
+
+
+def expected_ratings(files):
+    """By plain Python: what is kept, and what is rejected with what could be read of it."""
+    kept, rejected, tested = [], [], set()
+    for file in [name for name in (TEST_CSV, SCORES_CSV) if name in files]:
+        names, *rows = as_rows(files[file])
+        places = [names.index(name) for name in ("user_id", "anime_id", "rating")]
+        read = [
+            tuple(
+                number(row[place], low) for place, low in zip(places, (0, 0, -(2**31)), strict=True)
+            )
+            for row in rows
+        ]
+        good = {n: row for n, row in enumerate(read, 1) if None not in row and row[2] in SCALE}
+        last = {row[:2]: n for n, row in good.items()}
+        for n, row in enumerate(read, 1):
+            if last.get(row[:2]) == n and (file == TEST_CSV or row[:2] not in tested):
+                kept.append((*row, file == TEST_CSV))
+            else:
+                rejected.append(("ratings", file, n, *row))
+        tested = set(last)
+    return kept, rejected
+
+
+def expected_entities(table, file, key, value, read, content):
+    names, *rows = as_rows(content)
+    kept, rejected = {}, []
+    for n, row in enumerate(rows, 1):
+        found = number(row[names.index(key)], 0)
+        if found is None or found in kept:
+            ids = (None, found) if table == "items" else (found, None)
+            rejected.append((table, file, n, *ids, None))
+        else:
+            kept[found] = read(row[names.index(value)])
+    return list(kept.items()), rejected
+
+
+def rows_of(name, *names):
+    return list(
+        zip(*(pq.read_table(CLEAN / f"{name}.parquet")[n].to_pylist() for n in names), strict=True)
+    )
+
+
+def check_accounts(files, counts):
+    """The tables hold what plain Python finds in the files, and the counts say so."""
+    kept, rejected = {}, []
+    kept["ratings"], gone = expected_ratings(files)
+    rejected += gone
+    for table, *columns in ENTITIES:
+        kept[table], gone = expected_entities(table, *columns, files[columns[0]])
+        rejected += gone
+    found = {
+        "ratings": rows_of("ratings", "user_id", "item_id", "rating", "is_test"),
+        "items": rows_of("items", "item_id", "title"),
+        "users": rows_of("users", "user_id", "completed"),
+    }
+    for table, rows in found.items():
+        assert Counter(rows) == Counter(kept[table])
+        assert counts[table]["kept"] == len(rows)
+        assert counts[table]["read"] == len(rows) + sum(counts[table]["rejected"].values())
+    assert sum(count["read"] for count in counts.values()) == sum(
+        len(as_rows(content)) - 1 for content in files.values()
+    )
+    ids = ("user_id", "item_id", "rating")
+    assert Counter(rows_of("rejected", "table", "file", "row", *ids)) == Counter(rejected)
+    assert Counter(rows_of("rejected", "table", "reason")) == Counter(
+        {(t, reason): n for t, c in counts.items() for reason, n in c["rejected"].items()}
+    )
+
+
+def check_message(error, file):
+    message = str(error)
+    assert file in message
+    assert len(message) < 600
+    assert len(message.splitlines()) == 1
+    assert not any(word in message for word in ("Traceback", "Possible", "strict_mode"))
+
+
+def check_copied_or_refused(files):
+    """The source of a person's own files takes all of them, or says which one it cannot take."""
+    test = str((RAW / TEST_CSV).resolve()) if TEST_CSV in files else None
+    own = local.Settings("local", 1, 10, Watch("", ""), str(RAW.resolve()), test)
+    with tempfile.TemporaryDirectory() as place:
+        copies = Path(place) / "raw"
+        try:
+            with replacing(copies) as folder:
+                local.write(own, folder)
+        except UserError:
+            assert not names_in(Path(place))
+            raise
+        assert {name: (copies / name).read_bytes() for name in names_in(copies)} == files
+
+
+@contextmanager
+def workplace(files):
+    """A repository's data folder with these raw files, and with what an earlier run has cleaned."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            RAW.mkdir(parents=True)
+            CLEAN.mkdir()
+            (CLEAN / "earlier").touch()
+            for name, content in files.items():
+                (RAW / name).write_bytes(content)
+            yield
+        finally:
+            os.chdir(before)
+
+
+def clean_in_place(max_rejected):
+    """Do what the stage does."""
+    dataset = local.Settings("local", min(SCALE), max(SCALE), Watch("", ""), None, None)
+    with replacing(CLEAN) as out, connect(Duckdb("duckdb", 2, "1GB")) as engine:
+        return clean(dataset, Clean(max_rejected), engine, RAW, out)
+
+
+def names_in(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def check(files, damaged, max_rejected=1.0):
+    """Copy and clean the files; the counts of rows, or None if an error names the damaged one."""
+    with workplace(files):
+        try:
+            check_copied_or_refused(files)
+            counts = clean_in_place(max_rejected)
+        except UserError as error:
+            check_message(error, damaged)
+            assert names_in(CLEAN) == {"earlier"}
+            return None
+        finally:
+            assert names_in(RAW.parent) == {"clean", "raw"}
+        assert names_in(CLEAN) == {f"{table}.parquet" for table in (*counts, "rejected")}
+        check_accounts(files, counts)
+        return counts
+
+
+# The tests --------------------------------------------------------------------------------------
+
+
+def check_damaged(files, name, content, max_rejected):
+    counts = check(files | {name: content}, name, max_rejected)
+    event("refused" if counts is None else "accounted for")
+
+
+SOME_REJECTED = st.sampled_from([1.0, 0.05])  # all rows, or few of them
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@settings(max_examples=EXAMPLES)
+@given(files=WHOLE, max_rejected=SOME_REJECTED, data=st.data())
+def test_a_damaged_file_is_accounted_for_or_refused(damage, files, max_rejected, data):
+    name = data.draw(st.sampled_from(sorted(files)), label="file")
+    check_damaged(files, name, damage(data.draw, files[name]), max_rejected)
+
+
+@settings(max_examples=2 * EXAMPLES)
+@given(
+    files=WHOLE,
+    max_rejected=SOME_REJECTED,
+    damages=st.lists(st.sampled_from(DAMAGES), min_size=2, max_size=4),
+    data=st.data(),
+)
+def test_so_is_one_that_is_damaged_in_several_ways(files, max_rejected, damages, data):
+    name = data.draw(st.sampled_from(sorted(files)), label="file")
+    content = files[name]
+    for damage in damages:
+        if as_rows(content):
+            content = damage(data.draw, content)
+    check_damaged(files, name, content, max_rejected)
+
+
+@settings(max_examples=10)
+@given(files=WHOLE, data=st.data())
+def test_a_line_of_megabytes_is_refused(files, data):
+    name = data.draw(st.sampled_from(sorted(files)), label="file")
+    assert check(files | {name: long(data.draw, files[name])}, name) is None
+
+
+@pytest.mark.parametrize("name", [SCORES_CSV, DETAILS_CSV, CATALOGUE_CSV])
+@pytest.mark.parametrize("place", ["nothing", "a folder", "a broken link"])
+def test_what_is_no_file_is_refused(name, place):
+    files = whole()
+    with workplace(files):
+        (RAW / name).unlink()
+        if place == "a folder":
+            (RAW / name).mkdir()
+        elif place == "a broken link":
+            (RAW / name).symlink_to("nowhere")
+        with pytest.raises(UserError, match=name):
+            check_copied_or_refused(files)
+        with pytest.raises(UserError, match=name):
+            clean_in_place(max_rejected=1.0)
+
+
+def everything_quoted(content):
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(as_rows(content))
+    return text.getvalue().encode()
+
+
+HARMLESS = {
+    "a BOM": lambda content: b"\xef\xbb\xbf" + content,
+    "CRLF": lambda content: content.replace(b"\n", b"\r\n"),
+    "CR": lambda content: content.replace(b"\n", b"\r"),
+    "no newline at the end": lambda content: content.rstrip(b"\n"),
+    "blank lines at the end": lambda content: content + b"\n\n\n",
+    "a blank line below the header": lambda content: content.replace(b"\n", b"\n\n", 1),
+    "columns in another order": lambda content: as_csv([row[::-1] for row in as_rows(content)]),
+    "a column more": lambda content: as_csv([[*row, f"a,{row[0]}"] for row in as_rows(content)]),
+    "everything quoted": everything_quoted,
+}
+
+
+@pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
+def test_what_is_no_damage_changes_nothing(change):
+    changed = {name: change(content) for name, content in whole().items()}
+    counts = check(changed, "", max_rejected=0.0)
+    assert {table: count["kept"] for table, count in counts.items()} == {
+        "ratings": 50 - counts["ratings"]["rejected"]["also in the test set"],
+        "items": 24,
+        "users": 24,
+    }
+
+
+NO_HEADER = {
+    "no line end": b"\0" * (1 << 23),
+    "a quote that stays open": b'"' + b"a\n" * (1 << 22),
+    "a million columns": b"a," * (1 << 22),
+}
+
+
+@pytest.mark.parametrize("content", NO_HEADER.values(), ids=NO_HEADER)
+def test_a_file_without_a_header_is_not_read_whole(tmp_path, content):
+    (tmp_path / SCORES_CSV).write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(UserError, match=f"{SCORES_CSV}: its first lines"):
+        header(tmp_path / SCORES_CSV, RATINGS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(content) / 2
+
+
+# A file that DuckDB reads in several pieces at once ---------------------------------------------
+
+MANY = 300_000
+BAD = [1, 2, 77_777, 150_000, 299_999, MANY]
+
+
+def many_scores():
+    """Rows with and without line ends in quotes; those numbered in BAD cannot be used."""
+    title = '"a title, of ""two""\nlines and with more than a hundred characters' + "." * 80 + '"'
+    rows = [f"{n // 500},{n % 500},8,{title if n % 3 else 'x'}" for n in range(1, MANY + 1)]
+    for n in BAD:
+        rows[n - 1] = f"{n // 500},{n % 500},eight,x"
+    return rows
+
+
+def many_scores_in_place(rows):
+    text = "\n".join(["user_id,anime_id,rating,Anime Title", *rows])
+    return workplace(whole(tested=False) | {SCORES_CSV: text.encode()})
+
+
+def test_rejected_rows_of_a_large_file_have_their_numbers():
+    with many_scores_in_place(many_scores()):
+        counts = clean_in_place(max_rejected=0.05)
+        assert [row for (row,) in rows_of("rejected", "row")] == BAD
+        assert counts["ratings"]["kept"] == MANY - len(BAD)
+
+
+def test_an_error_far_down_a_large_file_names_the_line():
+    rows = many_scores()
+    rows[250_000] = "1,2,8"
+    with (
+        many_scores_in_place(rows),
+        pytest.raises(UserError, match=re.escape(f"{SCORES_CSV}, line 250002 ")),
+    ):
+        clean_in_place(max_rejected=1.0)
