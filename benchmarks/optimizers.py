@@ -48,7 +48,7 @@ def build(settings: Model, users: int, stock: bool) -> Any:
 
 def rows(users: int) -> tuple[dict[str, Any], Any]:
     """Draw random rows: the columns that the model takes, and ratings."""
-    from pipeline.model.data import ROW
+    from pipeline.rows import ROW
 
     random, n = np.random.default_rng(1), BATCH * BATCHES
     columns = {name: random.integers(0, 100, n).astype("int32") for name in ROW}

@@ -2,8 +2,9 @@
 
 In: data/clean. Out, in data/features:
 
-- ``train``, ``valid``, ``test``: a rating per row, as indices of the user and item tables, with
-  what was known of the two from *other* training ratings (see ``histories``).
+- ``train``, ``valid``, ``test``: user, item, rating; the first two as rows of the tables below.
+  Training rows have a ``block`` too: they are dealt to BLOCKS at random, and what is known of
+  their user and title are the ratings of earlier blocks (see ``dealt``).
 - ``users``, ``items``: a row per user and title with its attributes, ready to be gathered from.
   Row 0 stands for anyone unknown; rows 1 to K have training ratings; the others have attributes
   only, so the model knows what they are but has not learned them.
@@ -13,31 +14,28 @@ In: data/clean. Out, in data/features:
 from pathlib import Path
 
 import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis import _
 
 from pipeline.config import Features, load
+from pipeline.engine import Engine, collect, connect
 from pipeline.errors import UserError, run_stage
-from pipeline.split import ORDER, split, uniform
-from pipeline.tables import CLEAN, FEATURES, HISTORY, replacing, write
+from pipeline.split import ORDER, TEST, TRAIN, VALID, method_of, split, uniform
+from pipeline.tables import BLOCKS, CLEAN, FEATURES, replacing
 
 
-def histories(train: ibis.Table, seed: int) -> ibis.Table:
-    """Add to each training row the sum and count of *earlier* ratings of its user and its title.
+def dealt(train: ibis.Table, seed: int) -> ibis.Table:
+    """Deal the training rows to BLOCKS at random, by a hash: ``block`` (int8), from 0.
 
-    The order is random but fixed: the "ordered target statistics" of CatBoost (Prokhorenkova et
-    al. 2018, arXiv 1706.09516). A row never sees its own rating, and unlike "all but mine" the
-    column cannot be subtracted from a learned total to recover it. It also shows the model every
-    length of history, from none on.
+    What is known of a user or title when a row is trained on are the ratings of *earlier* blocks:
+    the "ordered target statistics" of CatBoost (Prokhorenkova et al. 2018, arXiv 1706.09516), in
+    blocks. A row never sees its own rating, and unlike "all but mine" the figure cannot be
+    subtracted from a learned total to recover it. It also shows the model every length of history,
+    from none on.
     """
-    rows = train.mutate(place=uniform(_.user_id, _.item_id, seed, ORDER))
-    sums = {}
-    for name in ("user", "item"):
-        earlier = ibis.window(
-            group_by=f"{name}_id", order_by=["place", "user_id", "item_id"], preceding=(None, 1)
-        )
-        sums[f"{name}_sum"] = _.rating.sum().over(earlier).fill_null(0).cast("int32")
-        sums[f"{name}_count"] = _.rating.count().over(earlier).cast("int32")
-    return rows.mutate(**sums).drop("place")
+    place = uniform(train.user_id, train.item_id, seed, ORDER)
+    return train.mutate(block=(place * BLOCKS).floor().cast("int8"))
 
 
 def entities(attributes: ibis.Table, train: ibis.Table, name: str) -> ibis.Table:
@@ -76,12 +74,14 @@ def standardised(amount: ibis.Value, learned: ibis.Value) -> ibis.Value:
     return ((value - value.mean(where=learned)) / deviation).fill_null(0).cast("float32")
 
 
-def vocabulary(values: ibis.Column) -> list[str]:
-    """Return the distinct values, sorted; a value's index in the model is its place, from 1."""
-    column = values.name("value")
-    return sorted(
-        column.as_table().filter(_.value.notnull()).distinct().value.to_pyarrow().to_pylist()
-    )
+def vocabulary(values: ibis.Column, least: int) -> list[str]:
+    """Return the values that occur ``least`` times or more, sorted.
+
+    A value's index in the model is its place here, from 1.
+    """
+    counts = values.name("value").as_table().group_by("value").agg(n=_.count())
+    frequent = counts.filter(_.value.notnull() & (_.n >= least))
+    return sorted(row["value"] for row in collect(frequent.select("value")))
 
 
 def code(values: ibis.Value, words: list[str]) -> ibis.Value:
@@ -90,9 +90,11 @@ def code(values: ibis.Value, words: list[str]) -> ibis.Value:
     return (place.fill_null(-1) + 1).cast("int32")
 
 
-def users(details: ibis.Table, train: ibis.Table) -> ibis.Table:
-    """Build the user table: user, user_id, user_sum, user_count, completed, plan_to_watch."""
-    rows = entities(details, train, "user")
+def users(rows: ibis.Table) -> ibis.Table:
+    """Build the user table: user, user_id, user_sum, user_count, completed, plan_to_watch.
+
+    ``rows`` is what ``entities`` returns of the users.
+    """
     learned = _.user_count > 0
     return rows.select(
         "user", "user_id", "user_sum", "user_count",
@@ -101,18 +103,21 @@ def users(details: ibis.Table, train: ibis.Table) -> ibis.Table:
     )  # fmt: skip
 
 
-def items(catalogue: ibis.Table, train: ibis.Table) -> tuple[ibis.Table, dict[str, list[str]]]:
+def items(rows: ibis.Table, min_titles: int) -> tuple[ibis.Table, dict[str, list[str]]]:
     """Build the item table and the vocabularies of its attributes.
+
+    Args:
+        rows: what ``entities`` returns of the titles.
+        min_titles: how many trained titles must have a value for it to have an index.
 
     Returns:
         item, item_id, title, item_sum, item_count, type and source (int32 index), genres and
-        studios (lists of int32 index, never empty), episodes (float32); and the words of each
-        vocabulary, from the titles that were trained on alone.
+        studios (lists of int32 index, never empty), episodes and year (float32); and the words of
+        each vocabulary, from the titles that were trained on alone.
     """
-    rows = entities(catalogue, train, "item")
     seen = rows.filter(_.item_count > 0)
-    words = {name: vocabulary(seen[name]) for name in ("type", "source")}
-    words |= {name: vocabulary(seen[name].unnest()) for name in ("genres", "studios")}
+    words = {name: vocabulary(seen[name], min_titles) for name in ("type", "source")}
+    words |= {name: vocabulary(seen[name].unnest(), min_titles) for name in ("genres", "studios")}
 
     def codes(name: str) -> ibis.Value:
         coded = rows[name].map(lambda value: code(value, words[name]))
@@ -125,80 +130,81 @@ def items(catalogue: ibis.Table, train: ibis.Table) -> tuple[ibis.Table, dict[st
         genres=codes("genres"),
         studios=codes("studios"),
         episodes=standardised(rows.episodes, rows.item_count > 0),
+        year=standardised(rows.year, rows.item_count > 0),
     ), words  # fmt: skip
+
+
+def table_of(words: dict[str, list[str]]) -> pa.Table:
+    """Return the vocabularies as a table: feature, value, index (int32, from 1)."""
+    entries = [
+        {"feature": feature, "value": value, "index": index}
+        for feature, values in sorted(words.items())
+        for index, value in enumerate(values, start=1)
+    ]
+    schema = {"feature": pa.string(), "value": pa.string(), "index": pa.int32()}
+    return pa.Table.from_pylist(entries, schema=pa.schema(schema))
 
 
 def with_unknown(rows: ibis.Table, index: str) -> ibis.Table:
     """Put row 0 on top, for anyone unknown: no id, no history, every number at its mean."""
-    blank: dict[str, object] = dict.fromkeys(rows.columns, 0)
+    blank = {}
     for name, dtype in rows.schema().items():
-        if dtype.is_array():
-            blank[name] = [0]
-        elif name in ("user_id", "item_id", "title"):
-            blank[name] = None
-    return ibis.memtable([blank], schema=rows.schema()).union(rows).order_by(index)
+        if name in ("user_id", "item_id", "title"):
+            blank[name] = ibis.null(dtype)
+        elif dtype.is_array():
+            blank[name] = ibis.literal([0], dtype)
+        else:
+            blank[name] = ibis.literal(0, "int8").cast(dtype)  # to Spark a 0.0 would be a double
+    one = ibis.range(1).unnest().name("one").as_table()
+    return one.select(**blank).union(rows).order_by(index)
 
 
 def indexed(rows: ibis.Table, users: ibis.Table, items: ibis.Table) -> ibis.Table:
-    """Replace ids by table indices, and add the histories of user and title where rows lack them.
-
-    Returns:
-        user, item (int32; 0 if unknown), rating (int8) and the four HISTORY columns (int32): of
-        a row without its own, those of all training ratings.
-    """
-    history = [name for name in HISTORY if name not in rows.columns]
+    """Replace ids by indices of the user and item tables (int32); 0 is one that is not there."""
     for name, table in (("user", users), ("item", items)):
-        columns = [f"{name}_id", name, *(column for column in history if name in column)]
-        rows = rows.left_join(table.select(columns), f"{name}_id").drop(f"{name}_id_right")
-    numbers = dict.fromkeys(("user", "item", *HISTORY), 0)
-    rows = rows.order_by("user_id", "item_id").fill_null(numbers)
-    return rows.select("user", "item", "rating", *HISTORY)
+        key = f"{name}_id"
+        rows = rows.left_join(table.select(key, name), key).drop(key, f"{key}_right")
+    ordered = rows.fill_null({"user": 0, "item": 0}).order_by("user", "item", "rating")
+    return ordered.select(
+        "user", "item", "rating", *(["block"] if "block" in ordered.columns else [])
+    )
 
 
-def features(clean: Path, settings: Features, out: Path) -> None:
-    """Read the clean tables, write the six feature tables to ``out``.
+def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None:
+    """Read the clean tables, write the feature tables to ``out``.
 
     Raises:
-        UserError: the split leaves no training, validation or test rows.
+        UserError: the split leaves no training, validation or test rows, or cannot be made.
     """
-    engine = ibis.duckdb.connect()
     ratings, catalogue, details = (
-        engine.read_parquet(clean / f"{name}.parquet") for name in ("ratings", "items", "users")
+        engine.backend.read_parquet(clean / f"{name}.parquet")
+        for name in ("ratings", "items", "users")
     )
-    predefined = bool(ratings.is_test.any().execute())
-    rows = engine.create_table("rows", split(ratings, settings, predefined))
-    train, valid, test = (rows.filter(_.part == part) for part in ("train", "valid", "test"))
+    rows = engine.keep(split(ratings, settings, method_of(ratings, settings.split)))
+    train, valid, test = (rows.filter(_.part == part) for part in (TRAIN, VALID, TEST))
+    train = dealt(train, settings.seed)
 
-    user_table = engine.create_table("user_table", users(details, train))
-    item_rows, words = items(catalogue, train)
-    item_table = engine.create_table("item_table", item_rows)
-    parts = {"train": histories(train, settings.seed), "valid": valid, "test": test}
-    for name, part in parts.items():
-        if part.count().execute() == 0:
+    people = details.select("user_id", "completed", "plan_to_watch")
+    user_table = engine.keep(users(entities(people, train, "user")))
+    item_rows, words = items(engine.keep(entities(catalogue, train, "item")), settings.min_titles)
+    item_table = engine.keep(item_rows)
+    for name, part in (("train", train), ("valid", valid), ("test", test)):
+        engine.write(indexed(part.drop("part"), user_table, item_table), out / f"{name}.parquet")
+        if pq.read_metadata(out / f"{name}.parquet").num_rows == 0:
             raise UserError(
                 f"features: the {name} part has no rows; check features.test_share, "
                 "features.valid_share and features.min_ratings against the number of ratings."
             )
-        write(indexed(part, user_table, item_table), out / f"{name}.parquet")
-    write(with_unknown(user_table, "user"), out / "users.parquet")
-    write(with_unknown(item_table, "item"), out / "items.parquet")
-    entries = [
-        {"feature": feature, "value": value, "index": index}
-        for feature, values in words.items()
-        for index, value in enumerate(values, start=1)
-    ]
-    schema = {"feature": "string", "value": "string", "index": "int32"}
-    write(
-        engine.create_table("words", entries, schema=ibis.schema(schema)),
-        out / "vocabularies.parquet",
-    )
+    engine.write(with_unknown(user_table, "user"), out / "users.parquet")
+    engine.write(with_unknown(item_table, "item"), out / "items.parquet")
+    pq.write_table(table_of(words), out / "vocabularies.parquet", compression="snappy")
 
 
 def main() -> None:
     """Run the stage on params.yaml."""
     config = load()
-    with replacing(FEATURES) as out:
-        features(CLEAN, config.features, out)
+    with replacing(FEATURES) as out, connect(config.engine) as engine:
+        features(CLEAN, config.features, engine, out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Features: split first; nothing learned has seen validation or test rows, nor a row itself."""
 
+from dataclasses import replace
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -11,10 +13,13 @@ from hypothesis import strategies as st
 from pipeline import features
 from pipeline.config import Features
 from pipeline.errors import UserError
-from pipeline.split import split, uniform
-from pipeline.tables import HISTORY
+from pipeline.rows import HISTORY, earlier, read_rows
+from pipeline.split import TRAIN, split, uniform
+from pipeline.tables import BLOCKS
 
-SETTINGS = Features(seed=0, test_share=0.2, valid_share=0.1, min_ratings=1)
+SETTINGS = Features(
+    split="auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=1, min_titles=1
+)
 
 
 def ratings(n=3000, seed=0):
@@ -26,6 +31,7 @@ def ratings(n=3000, seed=0):
             "user_id": pairs // 120 + 1,
             "item_id": pairs % 120 + 1,
             "rating": random.integers(1, 11, n).astype("int8"),
+            "timestamp": random.integers(0, 1000, n).astype("int32"),
             "is_test": False,
         }
     )
@@ -38,7 +44,7 @@ def clean_tables(folder, rows):
             "item_id": range(1, 131), "title": [f"Title {i}" for i in range(1, 131)],
             "genres": [genres[i % 3] for i in range(129)] + [["Only in a title nobody rated"]],
             "type": ["TV", "Movie"] * 65, "source": ["Manga", None] * 65,
-            "studios": [["Bones"]] * 130, "episodes": range(1, 131),
+            "studios": [["Bones"]] * 130, "episodes": range(1, 131), "year": [1999, 2003] * 65,
         }
     )  # fmt: skip
     users = pd.DataFrame(
@@ -48,43 +54,19 @@ def clean_tables(folder, rows):
         ibis.memtable(frame).to_parquet(folder / f"{name}.parquet")
 
 
-def build(folder, rows, settings=SETTINGS):
+def build(engine, folder, rows, settings=SETTINGS):
     """Run the stage on ``rows``; returns each table as a frame."""
     clean, out = folder / "clean", folder / "features"
     for path in (clean, out):
         path.mkdir(parents=True)
     clean_tables(clean, rows)
-    features.features(clean, settings, out)
+    features.features(clean, settings, engine, out)
     return {file.stem: pd.read_parquet(file) for file in out.iterdir()}
-
-
-def parts_of(rows, settings=SETTINGS, predefined=False):
-    parts = split(ibis.memtable(rows), settings, predefined).execute()
-    return parts.set_index(["user_id", "item_id"]).part.sort_index()
 
 
 def with_ids(tables, part):
     rows = tables[part].merge(tables["users"][["user", "user_id"]], on="user")
     return rows.merge(tables["items"][["item", "item_id"]], on="item")
-
-
-def test_the_shares_are_those_asked_for():
-    shares = parts_of(ratings(7000)).value_counts(normalize=True)
-    assert shares["test"] == pytest.approx(0.2, abs=0.015)
-    assert shares["valid"] == pytest.approx(0.08, abs=0.01)
-
-
-@given(st.integers(0, 1000), st.integers(1, 2999))
-def test_the_part_of_a_row_depends_on_no_other_row_and_on_no_order(seed, some):
-    rows = ratings()
-    whole, few = parts_of(rows), parts_of(rows.sample(some, random_state=seed))
-    assert few.equals(whole[whole.index.isin(few.index)])
-
-
-def test_another_seed_splits_otherwise_and_the_same_seed_the_same():
-    other = Features(seed=1, test_share=0.2, valid_share=0.1, min_ratings=1)
-    assert parts_of(ratings()).equals(parts_of(ratings()))
-    assert (parts_of(ratings()) == parts_of(ratings(), other)).mean() < 0.75
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1), st.integers(0, 100), st.integers(0, 2))
@@ -105,48 +87,64 @@ def test_the_hash_is_uniform_and_neighbours_are_unrelated():
     assert abs(np.corrcoef(square[:, 1:].ravel(), square[:, :-1].ravel())[0, 1]) < 0.02
 
 
-def test_a_predefined_test_set_is_the_test_set_and_all_else_is_for_training(tmp_path):
+def test_a_predefined_test_set_is_the_test_set_and_all_else_is_for_training(engine, tmp_path):
     rows = ratings()
     rows["is_test"] = rows.index % 7 == 0
-    tables = build(tmp_path, rows)
+    tables = build(engine, tmp_path, rows)
     tested = with_ids(tables, "test")[["user_id", "item_id", "rating"]].astype(int)
     expected = rows[rows.is_test][["user_id", "item_id", "rating"]].astype(int)
     assert set(map(tuple, tested.to_numpy())) == set(map(tuple, expected.to_numpy()))
     assert len(tables["train"]) + len(tables["valid"]) == (~rows.is_test).sum()
 
 
-def test_a_training_row_does_not_know_its_own_rating(tmp_path):
+def test_a_training_row_does_not_know_its_own_rating(engine, tmp_path):
     rows = ratings()
-    before = build(tmp_path / "before", rows)
+    before = build(engine, tmp_path / "before", rows)
     changed = with_ids(before, "train").iloc[1234]
     mine = (rows.user_id == changed.user_id) & (rows.item_id == changed.item_id)
     rows.loc[mine, "rating"] = 11 - rows.loc[mine, "rating"]
-    after = build(tmp_path / "after", rows)
-    where = (after["train"].user == changed.user) & (after["train"]["item"] == changed["item"])
-    assert after["train"].loc[where, "rating"].item() == 11 - changed.rating
-    pd.testing.assert_frame_equal(
-        before["train"].loc[where, HISTORY], after["train"].loc[where, HISTORY]
+    build(engine, tmp_path / "after", rows)
+    known, rating = read_rows(tmp_path / "before" / "features", "train")
+    known_after, rating_after = read_rows(tmp_path / "after" / "features", "train")
+    (where,) = np.nonzero((known["user"] == changed.user) & (known["item"] == changed["item"]))
+    assert rating_after[where] == 11 - rating[where]
+    for name in HISTORY:
+        assert known_after[name][where] == known[name][where]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, BLOCKS - 1), st.integers(1, 10)), min_size=1
     )
+)
+def test_a_history_is_the_sum_and_count_of_the_ratings_in_earlier_blocks(rows):
+    user, block, rating = (np.array(column) for column in zip(*rows, strict=True))
+    cell = user * BLOCKS + block
+    mine = user[:, None] == user[None, :]
+    before = mine & (block[None, :] < block[:, None])
+    assert (earlier(cell) == before.sum(axis=1)).all()
+    assert (earlier(cell, rating) == (before * rating).sum(axis=1)).all()
 
 
-@given(st.lists(st.integers(1, 10), min_size=1, max_size=12), st.integers(0, 50))
-def test_a_history_is_the_sum_and_count_of_earlier_ratings_and_so_of_none_to_all_but_one(
-    stars, seed
+def test_histories_of_every_length_are_trained_on_and_all_ratings_are_known_of_held_out_rows(
+    engine, tmp_path
 ):
-    rows = table(user_id=[1] * len(stars), item_id=range(len(stars)), rating=stars)
-    rows = features.histories(rows, seed).execute().sort_values("user_count")
-    assert rows.user_count.tolist() == list(range(len(stars)))
-    assert rows.user_sum.tolist() == [0, *np.cumsum(rows.rating)[:-1]]
-    assert (rows.item_count == 0).all()
+    build(engine, tmp_path, ratings())
+    known, _ = read_rows(tmp_path / "features", "train")
+    share = known["user_count"] / np.bincount(known["user"])[known["user"]]
+    assert np.histogram(share, 4, (0, 1))[0].min() > 0.15 * len(share)
+    held_out, _ = read_rows(tmp_path / "features", "test")
+    assert (held_out["user_count"] == np.bincount(known["user"])[held_out["user"]]).all()
 
 
-def test_nothing_learned_has_seen_a_validation_or_test_row(tmp_path):
+def test_nothing_learned_has_seen_a_validation_or_test_row(engine, tmp_path):
     rows = ratings()
-    before = build(tmp_path / "before", rows)
-    held_out = parts_of(rows).loc[lambda part: part != "train"].index
+    before = build(engine, tmp_path / "before", rows)
+    part = split(ibis.memtable(rows), SETTINGS, "random").execute()
+    held_out = part[part.part != TRAIN].set_index(["user_id", "item_id"]).index
     hidden = pd.MultiIndex.from_frame(rows[["user_id", "item_id"]]).isin(held_out)
     rows.loc[hidden, "rating"] = 1
-    after = build(tmp_path / "after", rows)
+    after = build(engine, tmp_path / "after", rows)
     for name in ("train", "users", "items", "vocabularies"):
         pd.testing.assert_frame_equal(before[name], after[name])
     pd.testing.assert_frame_equal(
@@ -154,8 +152,8 @@ def test_nothing_learned_has_seen_a_validation_or_test_row(tmp_path):
     )
 
 
-def test_the_tables_carry_the_totals_of_the_training_rows_alone(tmp_path):
-    tables = build(tmp_path, ratings())
+def test_the_tables_carry_the_totals_of_the_training_rows_alone(engine, tmp_path):
+    tables = build(engine, tmp_path, ratings())
     for name in ("user", "item"):
         totals = tables["train"].groupby(name).rating.agg(["sum", "count"])
         known = tables[f"{name}s"].set_index(name).loc[totals.index]
@@ -164,8 +162,8 @@ def test_the_tables_carry_the_totals_of_the_training_rows_alone(tmp_path):
         assert tables[f"{name}s"].query(f"{name}_count > 0")[name].tolist() == list(totals.index)
 
 
-def test_row_zero_stands_for_anyone_unknown_and_an_unseen_value_has_index_zero(tmp_path):
-    tables = build(tmp_path, ratings())
+def test_row_zero_stands_for_anyone_unknown_and_an_unseen_value_has_index_zero(engine, tmp_path):
+    tables = build(engine, tmp_path, ratings())
     assert tables["users"].iloc[0].drop("user_id").eq(0).all()
     assert np.isnan(tables["users"].user_id[0])
     assert list(tables["items"].genres[0]) == [0]
@@ -180,22 +178,21 @@ def test_row_zero_stands_for_anyone_unknown_and_an_unseen_value_has_index_zero(t
     }
 
 
-def test_users_and_titles_with_too_few_training_ratings_are_not_trained_on():
-    few = Features(seed=0, test_share=0.2, valid_share=0.1, min_ratings=25)
-    rows, part = ratings(1500), parts_of(ratings(1500), few)
-    everyone = parts_of(rows)
-    counts = everyone[everyone == "train"].groupby("user_id").size()
-    assert (part == "train").groupby("user_id").any().sum() <= (counts >= 25).sum() < 60
-    assert (part != "train").sum() == (everyone != "train").sum()
+def test_a_value_of_too_few_trained_titles_counts_as_unknown(engine, tmp_path):
+    rows = ratings()
+    few = replace(SETTINGS, min_titles=41)  # a third of 120 titles is Comedy: 40
+    words = build(engine, tmp_path, rows, few)["vocabularies"].value
+    assert "Comedy" not in set(words)
+    assert "TV" in set(words)
 
 
-def test_the_same_input_gives_the_same_bytes(tmp_path):
+def test_the_same_input_gives_the_same_bytes(engine, tmp_path):
     for run in ("one", "two"):
-        build(tmp_path / run, ratings().sample(frac=1, random_state=len(run)))
+        build(engine, tmp_path / run, ratings().sample(frac=1, random_state=len(run)))
     for file in (tmp_path / "one" / "features").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / "features" / file.name).read_bytes()
 
 
-def test_too_few_rows_to_split_is_said_plainly(tmp_path):
+def test_too_few_rows_to_split_is_said_plainly(engine, tmp_path):
     with pytest.raises(UserError, match=r"the valid part has no rows; check features\.test_share"):
-        build(tmp_path, ratings(3))
+        build(engine, tmp_path, ratings(3))

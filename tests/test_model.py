@@ -18,7 +18,8 @@ from pipeline.model import data, saved
 from pipeline.model.fit import Curve, fit
 from pipeline.model.optimizers import SparseAdagrad, SparseFtrl
 from pipeline.model.wide import hashed_cross
-from pipeline.tables import HISTORY
+from pipeline.rows import read_rows
+from pipeline.tables import BLOCKS
 
 USERS, ITEMS = 40, 30
 
@@ -39,8 +40,8 @@ def features(tmp_path_factory):
     user, item = (pair // ITEMS + 1).astype("int32"), (pair % ITEMS + 1).astype("int32")
     likes = np.where((user % 2) == (item % 2), 2, -2)
     rating = np.clip(6 + likes + random.integers(-1, 2, len(pair)), 1, 10).astype("int8")
-    history = {name: np.zeros(len(pair), "int32") for name in HISTORY}
-    rows = pd.DataFrame({"user": user, "item": item, "rating": rating, **history})
+    block = random.integers(0, BLOCKS, len(pair)).astype("int8")
+    rows = pd.DataFrame({"user": user, "item": item, "rating": rating, "block": block})
     for part, where in (
         ("train", slice(0, 900)),
         ("valid", slice(900, 1050)),
@@ -60,7 +61,8 @@ def features(tmp_path_factory):
     odd = [[1 + i % 2] for i in items]
     lists = {"genres": pa.array(odd), "studios": pa.array([[0] for _ in items])}
     codes = {"type": zeros.astype("int32"), "source": zeros.astype("int32")}
-    table("item", items, ITEMS, episodes=zeros, title=items.astype(str), **codes, **lists)
+    texts = {"title": items.astype(str)}
+    table("item", items, ITEMS, episodes=zeros, year=zeros, **texts, **codes, **lists)
     return folder
 
 
@@ -85,7 +87,7 @@ def test_each_model_learns_the_planted_taste(features, name):
 
 
 def test_the_same_seed_gives_the_same_predictions_to_the_last_bit_and_another_does_not(features):
-    rows, _ = data.read_rows(features / "test.parquet")
+    rows, _ = read_rows(features, "test")
     seeds = [
         trained(features, "train.epochs=2", f"train.seed={seed}")[0](rows).numpy()
         for seed in (1, 1, 2)
@@ -98,7 +100,7 @@ def test_the_best_epoch_is_kept_not_the_last(features):
     model, points, _ = trained(
         features, "train.epochs=15", "train.patience=15", "model.wide.learning_rate=9"
     )
-    rows, rating = data.read_rows(features / "valid.parquet")
+    rows, rating = read_rows(features, "valid")
     mse = float(np.mean((model(rows).numpy() - rating) ** 2))
     assert mse == pytest.approx(min(p["valid_mse"] for p in points), rel=1e-4)
     assert points[-1]["valid_mse"] > mse * 1.0001
@@ -106,7 +108,7 @@ def test_the_best_epoch_is_kept_not_the_last(features):
 
 def test_a_saved_model_predicts_the_same_within_the_scale(features, tmp_path):
     model, _, settings = trained(features, "train.epochs=3")
-    rows, _ = data.read_rows(features / "test.parquet")
+    rows, _ = read_rows(features, "test")
     predictions = save(model, settings, features, tmp_path).rows(rows)
     assert predictions == pytest.approx(np.clip(model(rows).numpy(), 1, 10), abs=1e-5)
 
@@ -135,7 +137,7 @@ def test_predicting_in_batches_is_predicting_at_once(features, tmp_path, monkeyp
     model, _, settings = trained(features, "train.epochs=1")
     predictor, (rows, _) = (
         save(model, settings, features, tmp_path),
-        data.read_rows(features / "test.parquet"),
+        read_rows(features, "test"),
     )
     at_once = predictor.rows(rows)
     monkeypatch.setattr(saved, "BATCH", 7)

@@ -1,4 +1,4 @@
-"""From the feature tables to tensors: rows of ratings, and the tables that a model gathers from."""
+"""From arrays and feature tables to tensors: batches, and the tables that a model gathers from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from pipeline.tables import HISTORY
-
 Array = np.ndarray
-ROW = ("user", "item", *HISTORY)  # what the model is told of a rating: all int32
 
 
 @dataclass(frozen=True)
@@ -50,17 +47,10 @@ def read_items(path: Path) -> Entities:
     codes = {name: _padded(table[name]) for name in ("genres", "type", "source", "studios")}
     return Entities(
         known=int(np.count_nonzero(table["item_count"])),
-        numbers=_stack(table, ["episodes"]),
+        numbers=_stack(table, ["episodes", "year"]),
         codes=codes,
         words={name: int(code.max()) + 1 for name, code in codes.items()},
     )
-
-
-def read_rows(path: Path) -> tuple[dict[str, Array], Array]:
-    """Read train, valid or test: the ROW columns (int32 [n]) and the ratings (float32 [n])."""
-    table = pq.read_table(path)
-    columns = {name: table[name].to_numpy() for name in ROW}
-    return columns, table["rating"].to_numpy().astype(np.float32)
 
 
 def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset:

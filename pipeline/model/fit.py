@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.model.data import batches, read_items, read_rows, read_users
+from pipeline.model.data import batches, read_items, read_users
 from pipeline.model.wide_deep import WideDeep
+from pipeline.rows import read_rows
 
 Point = dict[str, float]  # epoch (from 1), train_mse, valid_mse
 
@@ -53,7 +54,7 @@ def fit(
     """
     keras.utils.set_random_seed(config.train.seed)
     tf.config.experimental.enable_op_determinism()
-    rows, ratings = read_rows(features / "train.parquet")
+    rows, ratings = read_rows(features, "train")
     users, items = read_users(features / "users.parquet"), read_items(features / "items.parquet")
     model = WideDeep(config.model, users, items)
     model.adapt(rows, ratings)
@@ -65,7 +66,7 @@ def fit(
     model.fit(
         batches((rows, ratings), size, config.train.seed),
         steps_per_epoch=math.ceil(len(ratings) / size),
-        validation_data=batches(read_rows(features / "valid.parquet"), size),
+        validation_data=batches(read_rows(features, "valid"), size),
         epochs=config.train.epochs,
         shuffle=False,  # batches are in a new random order each epoch already
         verbose=1 if sys.stdout.isatty() else 2,

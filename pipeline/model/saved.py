@@ -14,7 +14,8 @@ from pipeline.config import Config, Model
 from pipeline.errors import UserError
 from pipeline.model.data import Array, batches, read_items, read_users
 from pipeline.model.wide_deep import WideDeep
-from pipeline.tables import HISTORY, replace_json
+from pipeline.rows import HISTORY
+from pipeline.tables import replace_json
 
 WEIGHTS, SETTINGS = "model.weights.h5", "settings.json"
 BATCH = 65_536  # rows predicted at a time: bounds memory, and larger is not faster
@@ -53,7 +54,7 @@ class Predictor:
         self._items = _Lookup(items, "item")
 
     def rows(self, rows: dict[str, Array]) -> Array:
-        """Predict rows of table indices and histories (``data.ROW``): float32 [n], on the scale."""
+        """Predict rows of table indices and histories (``rows.ROW``): float32 [n], on the scale."""
         parts = [self.model(batch).numpy() for batch in batches(rows, BATCH)]
         return np.clip(np.concatenate([np.zeros(0, np.float32), *parts]), *self.scale)
 

@@ -7,10 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Model
-from pipeline.model.data import ROW, Array, Entities
+from pipeline.model.data import Array, Entities
 from pipeline.model.deep import DeepPart
 from pipeline.model.optimizers import SparseAdagrad, SparseFtrl
 from pipeline.model.wide import WidePart
+from pipeline.rows import ROW
 
 STEPS = 32  # batches per call of the compiled loop
 SHRINK = 5.0  # a mean of few ratings counts as if so many average ones stood beside it
@@ -19,7 +20,7 @@ SHRINK = 5.0  # a mean of few ratings counts as if so many average ones stood be
 class WideDeep(keras.Model):
     """Predicts ratings: the training mean plus the wide and the deep part, whichever there are.
 
-    ``model(rows)`` takes a dict of int32 vectors [n], one for each name in ``data.ROW``, and
+    ``model(rows)`` takes a dict of int32 vectors [n], one for each name in ``rows.ROW``, and
     gives float32 [n]. ``adapt`` comes before training.
     """
 
