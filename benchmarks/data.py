@@ -1,0 +1,140 @@
+"""How long CSV to training-ready Parquet takes, beside a bare parse and the public notebook's way.
+
+``python -m benchmarks.data`` generates data sets of three sizes, the largest as large as the real
+one, and measures in fresh processes that take turns, with the files in the page cache. It writes
+benchmarks/results/data.json and from that the table of the README (``--readme``: only the latter).
+The stages run as ``dvc repro`` runs them, on params.yaml; what DVC itself does is not counted.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from benchmarks.process import Run, machine, measured, memory, warm
+from benchmarks.readme import RESULTS, rewrite
+from pipeline.errors import UserError, exit_on_user_error
+from pipeline.tables import replace_json, replacing
+
+USERS, ITEMS, RATINGS = 270_033, 24_905, 24_325_191  # of the real data set
+SCORES = "users-score-2023.csv"
+NOTEBOOK_GB = 13  # what the notebook's way takes at size 1
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "anime-ratings-benchmark")
+
+
+def generate(folder: Path, size: float) -> None:
+    """Write a synthetic data set with the share ``size`` of the real users and ratings."""
+    from pipeline.config import Watch
+    from pipeline.sources import synthetic
+
+    users, ratings, watch = round(size * USERS), round(size * RATINGS), Watch("", "")
+    settings = synthetic.Settings("synthetic", 1, 10, watch, 0, users, ITEMS, ratings, 0.4)
+    with replacing(folder) as new:
+        synthetic.write(settings, new)
+
+
+def pyarrow(raw: Path) -> Run:
+    """Parse three columns of the ratings; the seconds are those of the call alone."""
+    run = measured("benchmarks.parse", str(raw / SCORES))
+    return run._replace(seconds=json.loads(run.text)["seconds"])
+
+
+def pipeline(raw: Path) -> Run:
+    """Run the stages clean and features in a folder of their own."""
+    with tempfile.TemporaryDirectory(dir=raw.parent, prefix=".run-") as name:
+        (Path(name) / "data").mkdir()
+        (Path(name) / "data" / "raw").symlink_to(raw.resolve(), target_is_directory=True)
+        runs = [measured(f"pipeline.{stage}", cwd=Path(name)) for stage in ("clean", "features")]
+    return Run(sum(run.seconds for run in runs), max(run.peak_gb for run in runs), "")
+
+
+def notebook(raw: Path) -> Run:
+    """Make the wide frame of the public notebooks."""
+    return measured("benchmarks.notebook", str(raw))
+
+
+def compare(contenders: list[Callable[[Path], Run]], raw: Path, repeat: int) -> dict[str, Any]:
+    """Measure the contenders on one data set, in turns, and relate their figures."""
+    runs: dict[str, list[Run]] = {contender.__name__: [] for contender in contenders}
+    warm(raw)
+    contenders[0](raw)  # not counted: after a pause a virtual machine has to get its memory back
+    for _ in range(repeat):
+        for contender in contenders:
+            warm(raw)
+            run, name = contender(raw), contender.__name__
+            runs[name].append(run)
+            print(f"{raw.name:>6} {name:<9}{run.seconds:7.2f} s {run.peak_gb:6.2f} GB", flush=True)
+    took = {name: statistics.median(run.seconds for run in of) for name, of in runs.items()}
+    peak = {name: max(run.peak_gb for run in of) for name, of in runs.items()}
+    ratios = {"pipeline/pyarrow": took["pipeline"] / took["pyarrow"]}
+    if "notebook" in runs:
+        ratios["notebook/pipeline"] = took["notebook"] / took["pipeline"]
+        ratios["memory notebook/pipeline"] = peak["notebook"] / peak["pipeline"]
+    return {
+        "rows": json.loads(runs["pyarrow"][0].text)["rows"],
+        "seconds": {name: [round(run.seconds, 3) for run in of] for name, of in runs.items()},
+        "median_seconds": {name: round(s, 3) for name, s in took.items()},
+        "peak_gb": {name: round(gb, 3) for name, gb in peak.items()},
+        "ratios": {name: round(ratio, 3) for name, ratio in ratios.items()},
+    }
+
+
+def add_growth(sizes: list[dict[str, Any]]) -> None:
+    """Add to each size the time per row, relative to the smallest; 1 is growth in proportion."""
+    first = sizes[0]
+    for size in sizes:
+        rows = size["rows"] / first["rows"]
+        took = {n: s / first["median_seconds"][n] for n, s in size["median_seconds"].items()}
+        size["growth"] = {name: round(times / rows, 3) for name, times in took.items()}
+
+
+def shares(text: str) -> list[float]:
+    """Read the option --sizes; the smallest first."""
+    return sorted(float(part) for part in text.split(","))
+
+
+def main() -> None:
+    """Measure, write the results, rewrite the README."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument(
+        "--data", type=Path, default=CACHE, help="folder that keeps the files, 2 GB"
+    )
+    parser.add_argument("--sizes", type=shares, default="0.1,0.333,1", help="of the real data set")
+    parser.add_argument("--repeat", type=int, default=3, help="times that each is measured")
+    parser.add_argument("--skip-notebook", action="store_true", help="leave out what takes 13 GB")
+    parser.add_argument("--readme", action="store_true", help="only rewrite the README's table")
+    options = parser.parse_args()
+    if options.readme:
+        rewrite()
+        return
+    if options.repeat < 1:
+        raise UserError(f"--repeat {options.repeat}: at least 1.")
+    contenders: list[Callable[[Path], Run]] = [pyarrow, pipeline]
+    contenders += [] if options.skip_notebook else [notebook]
+    need, free = NOTEBOOK_GB * options.sizes[-1], memory(free=True) / 1e9
+    if notebook in contenders and free < need:
+        raise UserError(
+            f"the notebook's way takes {need:.1f} GB of memory at size {options.sizes[-1]:g}, and "
+            f"{free:.1f} GB are free; leave it out with --skip-notebook, or choose other --sizes."
+        )
+    results: list[dict[str, Any]] = []
+    for size in options.sizes:
+        raw = options.data.absolute() / f"{size:g}"
+        if not raw.exists():  # it is put in place whole
+            print(f"generating {raw}", flush=True)
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+                other.submit(generate, raw, size).result()
+        results.append({"size": size} | compare(contenders, raw, options.repeat))
+    add_growth(results)
+    replace_json(RESULTS, {"machine": machine(), "sizes": results})
+    rewrite()
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

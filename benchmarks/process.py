@@ -1,0 +1,72 @@
+"""Time and peak memory of a module in a fresh Python process, and the facts of the machine.
+
+A child counts as its own peak what its parent holds when it starts it. So whoever measures imports
+nothing large.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that ru_maxrss counts in
+
+
+class Run(NamedTuple):
+    """What a measured process took, and the text it printed."""
+
+    seconds: float
+    peak_gb: float
+    text: str
+
+
+def measured(*module: str, cwd: Path = ROOT) -> Run:
+    """Run a module to its end, start and imports included.
+
+    Raises:
+        UserError: it failed; its own words on that are on stderr.
+    """
+    command, env = [sys.executable, "-m", *module], os.environ | {"PYTHONPATH": str(ROOT)}
+    start = time.perf_counter()
+    with subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        text = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise UserError(f"{module[0]} ended with exit status {process.returncode}; see above.")
+    return Run(seconds, usage.ru_maxrss * UNIT / 1e9, text)
+
+
+def warm(raw: Path) -> None:
+    """Bring the files into the page cache; in pieces, so that this process stays small."""
+    for path in raw.glob("*.csv"):
+        with path.open("rb") as file:
+            while file.read(1 << 20):
+                pass
+
+
+def memory(free: bool) -> int:
+    """Return the bytes of memory of this machine, or those that are free where Linux tells."""
+    path = Path("/proc/meminfo")
+    if free and path.exists():
+        lines = dict(line.split(":") for line in path.read_text(encoding="utf-8").splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def machine() -> dict[str, Any]:
+    """Tell what the figures rest on: cores, memory, versions."""
+    facts = {"cpus": os.cpu_count(), "memory_gib": round(memory(free=False) / 2**30, 1)}
+    packages = ("duckdb", "pandas", "pyarrow", "scikit-learn")
+    return (
+        facts | {"python": platform.python_version()} | {name: version(name) for name in packages}
+    )
