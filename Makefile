@@ -12,7 +12,7 @@ repro: .venv/installed ## download to evaluate on the default data set, then the
 	dvc repro
 	@python -m pipeline.summary
 
-test: .venv/installed ## lint, types, tests
+test: .venv/tested ## lint, types, tests (installs their tools, and Spark)
 	ruff check .
 	ruff format --check .
 	mypy
@@ -25,9 +25,12 @@ ui: .venv/installed ## the MLflow UI on http://127.0.0.1:5000 (PORT=… for anot
 params: .venv/installed ## write params.yaml anew after an edit in conf/
 	python -m pipeline.compose
 
-lock: .venv/installed ## choose the versions in requirements.lock anew from pyproject.toml
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --group dev \
-		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" pyproject.toml
+lock: .venv/tested ## choose the versions in the two locks anew from pyproject.toml
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --group dev --extra spark --constraint requirements.lock \
+		--output-file requirements-dev.lock
 
 # The .pth line lets .venv/bin/dvc find this Python for its stages without activation.
 .venv/installed: requirements.lock
@@ -39,4 +42,9 @@ lock: .venv/installed ## choose the versions in requirements.lock anew from pypr
 	@$(BIN)/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "venv_on_path.pth").write_text( \
 		"import os, sys; os.environ[\"PATH\"] = sys.prefix + \"/bin\" + os.pathsep + os.environ.get(\"PATH\", \"\")\n")'
+	@touch $@
+
+.venv/tested: .venv/installed requirements-dev.lock
+	@echo "installing requirements-dev.lock into .venv, a minute or two"
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import python, real_data, run
 
-from pipeline.config import Synthetic, Watch
+from pipeline.config import Watch
 from pipeline.raw import SCORES_CSV
 from pipeline.sources import synthetic
 
@@ -21,7 +21,9 @@ def data(clone):
     """A folder of the three files beside the clone, and a fifth of the ratings as a test set."""
     folder = clone.parent / "data"
     folder.mkdir()
-    synthetic.write(Synthetic("synthetic", 1, 10, Watch("", ""), 0, 200, 150, 5000, 0.4), folder)
+    synthetic.write(
+        synthetic.Settings("synthetic", 1, 10, Watch("", ""), 0, 200, 150, 5000, 0.4), folder
+    )
     scores = pd.read_csv(folder / SCORES_CSV).drop_duplicates(["user_id", "anime_id"])
     tested = np.random.default_rng(0).random(len(scores)) < 0.2
     scores[tested].to_csv(folder / "test.csv", index=False)
@@ -137,7 +139,7 @@ def test_a_wrong_override_is_named_and_the_outputs_stay(ran, overrides, message)
         (None, f"{SCORES_CSV}: no such file; check dataset.path", []),
         ("user_id,anime_id\n1,2\n", f"error: {SCORES_CSV}: no column 'rating'", []),
         # A good download of bad ratings, which clean reports on.
-        ("user_id,anime_id,rating\n1,2,99\n", "rating not in 1 to 10", ["raw"]),
+        ("user_id,anime_id,rating\n1,2,99\n", "rating not in 1 to 10", ["raw", "metrics"]),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_and_the_outputs_stay(
@@ -156,3 +158,55 @@ def test_a_file_that_cannot_be_used_is_named_and_the_outputs_stay(
     after = snapshot(ran)
     changed = {file for file in before | after if before.get(file) != after.get(file)}
     assert {file.parent.name for file in changed} == set(replaced)
+
+
+def test_a_new_source_is_one_module_and_one_yaml(ran):
+    module = """
+from dataclasses import dataclass
+from pipeline.config import Dataset
+
+FILES = {
+    "users-score-2023.csv": "user_id,anime_id,rating\\n1,1,5\\n",
+    "users-details-2023.csv": "Mal ID,Completed,Plan to Watch\\n1,2,3\\n",
+    "anime-dataset-2023.csv": "anime_id,Name,Genres,Type,Source,Studios,Episodes\\n1,A,,,,,\\n",
+}
+
+@dataclass
+class Settings(Dataset):
+    greeting: str
+
+def write(settings, folder):
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    return {"greeting": settings.greeting}
+"""
+    settings = (
+        "source: shop\nmin_rating: 1\nmax_rating: 5\ngreeting: hello\n"
+        "watch: {data: pipeline/sources, test: pipeline/sources}\n"
+    )
+    (ran / "pipeline/sources/shop.py").write_text(module)
+    (ran / "conf/dataset/shop.yaml").write_text(settings)
+    try:
+        options = ("-S", "dataset=shop", "-S", "clean.max_rejected=0.1")
+        done = python("-m", "dvc", "exp", "run", *options, "clean", cwd=ran)
+        assert done.returncode == 0, done.output
+        assert json.loads((ran / "metrics/download.json").read_text())["greeting"] == "hello"
+        assert json.loads((ran / "metrics/clean.json").read_text())["ratings"]["kept"] == 1
+    finally:
+        (ran / "pipeline/sources/shop.py").unlink()
+        (ran / "conf/dataset/shop.yaml").unlink()
+        restored(ran)
+
+
+def test_movielens_100k_goes_all_the_way_on_its_own_split(ran):
+    path = real_data("ml-100k").resolve()
+    done = experiment(ran, "experiment=quick", "dataset=movielens_100k", f"dataset.path={path}")
+    restored(ran)
+    assert done.returncode == 0, done.output
+    figures = json.loads((ran / "metrics/evaluate.json").read_text())
+    assert figures["n"] == 20_000
+    assert figures["mse"] < figures["baselines"]["global_mean"]
+    counts = json.loads((ran / "metrics/clean.json").read_text())
+    assert {name: count["kept"] for name, count in counts.items()} == {
+        "ratings": 100_000, "items": 1682, "users": 943
+    }  # fmt: skip
