@@ -7,7 +7,6 @@ from typing import Any
 
 from pipeline.config import Files, from_home
 from pipeline.errors import UserError
-from pipeline.raw import CATALOGUE_CSV, COLUMNS, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
 
 
 @dataclass
@@ -23,6 +22,8 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     Raises:
         UserError: a file is missing, is no CSV or lacks a column; the message names the file.
     """
+    from pipeline.raw import CATALOGUE_CSV, COLUMNS, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
+
     if settings.path is None:
         raise UserError("dataset.path is not set; it is the folder of the three files.")
     files = {

@@ -15,7 +15,6 @@ from typing import Any
 from pipeline import fetch
 from pipeline.config import Files, from_home
 from pipeline.errors import UserError
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
 
 SPLITS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
 GENDERS = {"M": "Male", "F": "Female"}
@@ -69,6 +68,8 @@ def _by_hand(settings: Settings) -> str:
 
 
 def _read_100k(place: Path, split: str | None) -> dict[str, Rows]:
+    from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+
     if split is not None and split not in SPLITS:
         raise UserError(f"dataset.split: {split!r} is unknown; one of {', '.join(SPLITS)}, null.")
     scores = {SCORES_CSV: "u.data"}
@@ -86,6 +87,8 @@ def _read_100k(place: Path, split: str | None) -> dict[str, Rows]:
 
 
 def _read_1m(place: Path, split: str | None) -> dict[str, Rows]:
+    from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
+
     if split is not None:
         raise UserError(f"dataset.split: MovieLens 1M has no split {split!r}; it must be null.")
     files = fetch.find(place, "movies.dat", "users.dat", "ratings.dat")
