@@ -17,8 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from benchmarks import readme
 from benchmarks.process import Run, machine, measured, memory, warm
-from benchmarks.readme import RESULTS, rewrite
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.tables import replace_json, replacing
 
@@ -26,6 +26,17 @@ USERS, ITEMS, RATINGS = 270_033, 24_905, 24_325_191  # of the real data set
 SCORES = "users-score-2023.csv"
 NOTEBOOK_GB = 13  # what the notebook's way takes at size 1
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "anime-ratings-benchmark")
+
+COLUMNS = [  # header; section and key in a size's figures; how a figure is written
+    ("bare parse", "median_seconds", "pyarrow", "{:.2f} s"),
+    ("clean + features", "median_seconds", "pipeline", "{:.1f} s"),
+    ("times the parse", "ratios", "pipeline/pyarrow", "{:.1f}"),
+    ("notebook", "median_seconds", "notebook", "{:.1f} s"),
+    ("times clean + features", "ratios", "notebook/pipeline", "{:.1f}"),
+    ("peak memory: clean + features", "peak_gb", "pipeline", "{:.1f} GB"),
+    ("notebook", "peak_gb", "notebook", "{:.1f} GB"),
+    ("times clean + features", "ratios", "memory notebook/pipeline", "{:.1f}"),
+]
 
 
 def generate(folder: Path, size: float) -> None:
@@ -94,6 +105,16 @@ def add_growth(sizes: list[dict[str, Any]]) -> None:
         size["growth"] = {name: round(times / rows, 3) for name, times in took.items()}
 
 
+def table(results: dict[str, Any]) -> str:
+    """Write the figures as a Markdown table; a contender that was left out has a dash."""
+    lines = [["ratings", *(column[0] for column in COLUMNS)]]
+    for size in results["sizes"]:
+        found = [(size[section].get(key), form) for _, section, key, form in COLUMNS]
+        cells = ["-" if figure is None else form.format(figure) for figure, form in found]
+        lines.append([f"{size['rows']:,}", *cells])
+    return f"{readme.markdown(lines)}\n\n{readme.machine(results['machine'])}"
+
+
 def shares(text: str) -> list[float]:
     """Read the option --sizes; the smallest first."""
     return sorted(float(part) for part in text.split(","))
@@ -111,7 +132,7 @@ def main() -> None:
     parser.add_argument("--readme", action="store_true", help="only rewrite the README's table")
     options = parser.parse_args()
     if options.readme:
-        rewrite()
+        readme.rewrite("data", table)
         return
     if options.repeat < 1:
         raise UserError(f"--repeat {options.repeat}: at least 1.")
@@ -132,8 +153,8 @@ def main() -> None:
                 other.submit(generate, raw, size).result()
         results.append({"size": size} | compare(contenders, raw, options.repeat))
     add_growth(results)
-    replace_json(RESULTS, {"machine": machine(), "sizes": results})
-    rewrite()
+    replace_json(readme.results("data"), {"machine": machine(), "sizes": results})
+    readme.rewrite("data", table)
 
 
 if __name__ == "__main__":

@@ -27,13 +27,13 @@ class Run(NamedTuple):
     text: str
 
 
-def measured(*module: str, cwd: Path = ROOT) -> Run:
-    """Run a module to its end, start and imports included.
+def measured(*module: str, cwd: Path = ROOT, python: str | Path = sys.executable) -> Run:
+    """Run a module to its end, start and imports included, in the environment of ``python``.
 
     Raises:
         UserError: it failed; its own words on that are on stderr.
     """
-    command, env = [sys.executable, "-m", *module], os.environ | {"PYTHONPATH": str(ROOT)}
+    command, env = [python, "-m", *module], os.environ | {"PYTHONPATH": str(ROOT)}
     start = time.perf_counter()
     with subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

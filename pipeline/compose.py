@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config import PARAMS, ROOT, check
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.hydra_plugins import from_root  # noqa: F401 - registers the resolvers of conf/
 from pipeline.tables import replace_text
 
 

@@ -1,20 +1,29 @@
-"""The README's figures of speed are those measured, and the contenders read the same ratings."""
+"""The README's figures are those measured, and the contenders learn from the same ratings."""
 
-import json
+import dataclasses
+import sys
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from benchmarks import notebook, readme
+from benchmarks import accuracy, accuracy_table, data, environment, notebook, readme, score
+from benchmarks.peers import rows as peers
 from pipeline.clean import clean
 from pipeline.config import Clean, Duckdb, Watch
 from pipeline.engine import connect
+from pipeline.errors import UserError
+from pipeline.rows import read_rows
 from pipeline.sources import synthetic
 
 
-def test_readme_has_the_table_of_the_results():
-    results = json.loads(readme.RESULTS.read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("name", "table"), [("data", data.table), ("accuracy", accuracy_table.table)]
+)
+def test_readme_has_the_table_of_the_results(name, table):
     text = readme.README.read_text(encoding="utf-8")
-    assert readme.insert(text, results) == text
+    assert readme.updated(text, name, table) == text
 
 
 def test_table_has_a_dash_for_a_contender_left_out():
@@ -24,7 +33,7 @@ def test_table_has_a_dash_for_a_contender_left_out():
         "peak_gb": {"pipeline": 2},
         "ratios": {"pipeline/pyarrow": 18.08},
     }
-    table = readme.table({"machine": {"cpus": 2, "memory_gib": 23.5}, "sizes": [size]})
+    table = data.table({"machine": {"cpus": 2, "memory_gib": 23.5}, "sizes": [size]})
     assert "| 1,234,567 | 0.50 s | 9.0 s | 18.1 | - | - | 2.0 GB | - | - |" in table
 
 
@@ -55,3 +64,88 @@ def test_notebook_joins_the_ratings_that_clean_can_place(tmp_path, monkeypatch):
     notebook.encode(rows)
     assert len(rows) == placed > 5000
     assert rows["user_id_code"].max() + 1 == rows["user_id"].nunique()
+
+
+@pytest.fixture
+def features(tmp_path):
+    """Feature tables of a few rows: user 1 has six ratings to learn from, user 2 has one."""
+
+    def write(name, **columns):
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+
+    write("train", user=[1, 1, 1, 1, 1, 2], item=[1, 2, 3, 4, 5, 1], rating=[8] * 6, block=[0] * 6)
+    write("valid", user=[1], item=[6], rating=[5])
+    write("test", user=[1, 2, 2], item=[7, 6, 7], rating=[6, 7, 8])
+    none = [0] * 3
+    write("users", user=[0, 1, 2], user_sum=none, user_count=none)
+    write("items", item=list(range(8)), item_sum=[0] * 8, item_count=[0] * 8)
+    return tmp_path
+
+
+def test_peers_get_the_rows_that_the_model_gets_and_no_test_rating(features):
+    rows = peers.read(features)
+    parts = [read_rows(features, part) for part in ("train", "valid")]
+    for name in ("user", "item"):
+        ours = np.concatenate([columns[name] for columns, _ in parts])
+        assert getattr(rows, name).tolist() == ours.tolist()
+        test = read_rows(features, "test")[0]
+        assert getattr(rows, f"test_{name}").tolist() == test[name].tolist()
+    assert rows.rating.tolist() == np.concatenate([rating for _, rating in parts]).tolist()
+    arrays = {field.name for field in dataclasses.fields(rows)} - {"users", "items"}
+    assert arrays == {"user", "item", "rating", "test_user", "test_item"}
+
+
+def test_every_peer_of_the_table_is_one_of_its_module():
+    for peer in accuracy_table.PEERS:
+        module, name = peer.split(".")
+        text = (environment.REQUIREMENTS.parent / f"{module}.py").read_text(encoding="utf-8")
+        assert f'    "{name}": ' in text.split("PEERS = ")[1]
+
+
+def test_difference_is_taken_row_by_row_and_users_are_drawn_whole(features):
+    for name, predictions in {"ours": [7.0, 7.0, 6.0], "peer": [8.0, 8.0, 5.0]}.items():
+        np.save(features / f"{name}.npy", np.array(predictions))
+    found = score.score(features, [features / "ours.npy", features / "peer.npy"])
+    ours, peer = (found["contenders"][name] for name in ("ours", "peer"))
+    assert (found["n"], found["few_n"]) == (3, 2)
+    assert ours["mse"] == pytest.approx((1 + 0 + 4) / 3)
+    assert ours["few_mse"] == pytest.approx((0 + 4) / 2)
+    assert (ours["difference"], ours["difference_ci95"]) == (0, (0, 0))
+    # Squared errors of user 1: 1 against 4. Of user 2: 0 and 4 against 1 and 9. So each user's mean
+    # difference is -3, and that of any draw of users.
+    assert peer["difference"] == pytest.approx(-(3 + 1 + 5) / 3)
+    assert peer["difference_ci95"] == pytest.approx((-3, -3))
+
+
+def test_accuracy_table_marks_a_peer_that_is_not_told_apart():
+    def figures(mse, low, high):
+        return {
+            "mse": mse, "difference": (low + high) / 2, "difference_ci95": [low, high],
+            "few_mse": None, "fit_seconds": 12.3, "peak_gb": 0.5,
+        }  # fmt: skip
+
+    known = {"ours": figures(1.2, 0, 0), "myfm.probit": figures(1.21, -0.02, 0.01)}
+    dataset = {"title": "Films", "n": 1000, "few_n": 0, "contenders": known, "noise_floor": 1.0}
+    results = {"machine": {"cpus": 2, "memory_gib": 23.5}, "datasets": [dataset]}
+    lines = accuracy_table.table(results).splitlines()
+    assert lines[2] == "| **ours** | 1.200 |  | - | 12 s | 0.5 GB |"
+    assert "| ≈ 1.210 | -0.005, -0.020 to 0.010 | - |" in lines[3]
+    assert lines[4].startswith("| noise floor | 1.000 |")
+
+
+def test_data_sets_without_their_files_are_left_out_with_a_word(tmp_path, capsys):
+    (tmp_path / "ml-100k").mkdir()
+    assert accuracy.present(["mal_real", "ml-100k", "synthetic"], tmp_path) == [
+        "ml-100k",
+        "synthetic",
+    ]
+    assert f"mal_real is left out: {tmp_path / 'mal_real'} is not there" in capsys.readouterr().out
+    with pytest.raises(UserError, match="no data set is left"):
+        accuracy.present(["mal_real"], tmp_path)
+
+
+@pytest.mark.parametrize("option", ["--only", "--peers"])
+def test_a_misspelt_choice_is_refused(option, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["accuracy", option, "surprise.svdd"])
+    with pytest.raises(UserError, match=f"{option} surprise.svdd: no surprise.svdd; there are "):
+        accuracy.main()

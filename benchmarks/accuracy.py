@@ -1,0 +1,148 @@
+"""How near our ratings come, beside the strongest methods one could install instead.
+
+``python -m benchmarks.accuracy`` makes the tables of each data set as ``dvc repro`` would, fits our
+model and every peer to the same training and validation rows, one after the other in fresh
+processes, and compares the predictions of the same test rows. It writes
+benchmarks/results/accuracy.json and from that the table of the README (``--readme``: only the
+latter). The stages run on the settings of conf/ in a copy of the code, so the repository's own
+params.yaml, data and models stay as they are.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import readme
+from benchmarks.accuracy_table import OURS, PEERS, table
+from benchmarks.data import CACHE
+from benchmarks.environment import environment
+from benchmarks.process import ROOT, machine, measured
+from pipeline.errors import UserError, exit_on_user_error
+from pipeline.tables import FEATURES, METRICS, replace_json
+
+REAL_DATA = Path(os.environ.get("ANIME_RATINGS_DATA", ROOT.parent / "shared" / "data"))
+
+
+class Dataset(NamedTuple):
+    """What is compared on: a title, the overrides of conf/, the folder of files it needs."""
+
+    title: str
+    overrides: tuple[str, ...]
+    folder: str | None = None
+
+
+DATASETS = {
+    "mal_real": Dataset("MyAnimeList", ("dataset=local",), "mal_real"),
+    "ml-100k": Dataset(
+        "MovieLens 100K, random", ("dataset=movielens_100k", "dataset.split=null"), "ml-100k"
+    ),
+    "ml-100k-u1": Dataset("MovieLens 100K, u1", ("dataset=movielens_100k",), "ml-100k"),
+    "synthetic": Dataset("generated", ("dataset=synthetic",)),
+}
+
+
+def prepare(work: Path, dataset: Dataset, data: Path) -> None:
+    """Make the feature tables of a data set in the folder ``work``, in a copy of the code."""
+    for name in ("pipeline", "conf"):
+        shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
+    place = [f"dataset.path={data / dataset.folder}"] if dataset.folder else []
+    measured("pipeline.compose", *dataset.overrides, *place, cwd=work)
+    for stage in ("download", "clean", "features"):
+        measured(f"pipeline.{stage}", cwd=work)
+
+
+def fit_ours(work: Path, out: Path) -> dict[str, float]:
+    """Run the stage train, predict the test rows; its seconds are those of the whole stage."""
+    run = measured("pipeline.train", cwd=work)
+    told = json.loads(measured("benchmarks.ours", str(out), cwd=work).text)
+    return {"fit_seconds": run.seconds, **told, "peak_gb": run.peak_gb}
+
+
+def fit_peer(peer: str, python: Path, features: Path, out: Path) -> dict[str, float]:
+    """Fit a peer and predict the test rows; its seconds are those of the fit alone."""
+    run = measured("benchmarks.peers.run", peer, str(features), str(out), python=python)
+    return {**json.loads(run.text), "peak_gb": run.peak_gb}
+
+
+def compare(dataset: Dataset, data: Path, peers: list[str], python: Path) -> dict[str, Any]:
+    """Fit all on one data set; return what is known of each, and of the data."""
+    with tempfile.TemporaryDirectory(prefix="accuracy-") as name:
+        work = Path(name)
+        prepare(work, dataset, data)
+        features, took, files = work / FEATURES, {}, []
+        for contender in (OURS, *peers):
+            files.append(work / f"{contender}.npy")
+            took[contender] = (
+                fit_ours(work, files[-1])
+                if contender == OURS
+                else fit_peer(contender, python, features, files[-1])
+            )
+            seconds, gb = took[contender]["fit_seconds"], took[contender]["peak_gb"]
+            print(f"{dataset.title:<24}{contender:<22}{seconds:7.1f} s {gb:6.2f} GB", flush=True)
+        found = json.loads(measured("benchmarks.score", str(features), *map(str, files)).text)
+        known = json.loads((work / METRICS / "download.json").read_text(encoding="utf-8"))
+    for contender, figures in found["contenders"].items():
+        figures |= {of: round(figure, 3) for of, figure in took[contender].items()}
+        print(f"{dataset.title:<24}{contender:<22}{figures['mse']:.4f}", flush=True)
+    floor = {"noise_floor": known["noise_floor"]} if "noise_floor" in known else {}
+    return {"title": dataset.title, **floor, **found}
+
+
+def chosen(option: str, text: str, known: dict[str, Any]) -> list[str]:
+    """Read an option that names some of what is known, in the order in which that is listed.
+
+    Raises:
+        UserError: it names something else.
+    """
+    names = text.split(",")
+    wrong = [name for name in names if name not in known]
+    if wrong:
+        raise UserError(f"{option} {text}: no {', '.join(wrong)}; there are {', '.join(known)}.")
+    return [name for name in known if name in names]
+
+
+def present(names: list[str], data: Path) -> list[str]:
+    """Leave out, with a word, the data sets whose files are not there.
+
+    Raises:
+        UserError: none is left.
+    """
+    here = []
+    for name in names:
+        folder = DATASETS[name].folder
+        if folder is None or (data / folder).is_dir():
+            here.append(name)
+        else:
+            print(f"{name} is left out: {data / folder} is not there; see --data.", flush=True)
+    if not here:
+        raise UserError("no data set is left to compare on.")
+    return here
+
+
+def main() -> None:
+    """Fit, compare, write the results, rewrite the README."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, default=REAL_DATA, help="folder of the real data sets")
+    parser.add_argument("--only", default=",".join(DATASETS), help="data sets: %(default)s")
+    parser.add_argument("--peers", default=",".join(PEERS), help="contenders: %(default)s")
+    parser.add_argument("--readme", action="store_true", help="only rewrite the README's table")
+    options = parser.parse_args()
+    if not options.readme:
+        data = options.data.absolute()
+        names = present(chosen("--only", options.only, DATASETS), data)
+        peers = chosen("--peers", options.peers, PEERS)
+        python = environment(CACHE)
+        os.environ.pop("MLFLOW_TRACKING_URI", None)  # the runs vanish with the working folder
+        found = []
+        for name in names:
+            found.append({"name": name} | compare(DATASETS[name], data, peers, python))
+            replace_json(readme.results("accuracy"), {"machine": machine(), "datasets": found})
+    readme.rewrite("accuracy", table)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

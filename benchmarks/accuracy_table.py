@@ -1,0 +1,61 @@
+"""Who is compared in benchmarks/results/accuracy.json, and the README's table of it."""
+
+from typing import Any
+
+from benchmarks import readme
+
+OURS = "ours"
+PEERS = {  # module.peer in benchmarks/peers; how it is called in the README
+    "surprise.biases": "user + item bias (Surprise)",
+    "lightgbm.trees": "gradient-boosted trees (LightGBM)",
+    "surprise.svd": "SVD (Surprise, as it comes)",
+    "surprise.svd_tuned": "SVD (Surprise, tuned)",
+    "surprise.svdpp": "SVD++ (Surprise)",
+    "surprise.neighbours": "item neighbours (Surprise KNNBaseline)",
+    "deepctr.wide_deep": "Wide & Deep (DeepCTR)",
+    "myfm.plain": "Bayesian factorisation machine (myfm)",
+    "myfm.flipped": "Bayesian SVD++ on both sides (myfm)",
+    "myfm.flipped_genres": "the same with genres and type (myfm)",
+    "myfm.probit": "the same as an ordered probit (myfm)",
+}
+
+
+def table(results: dict[str, Any]) -> str:
+    """Write the MSEs as a Markdown table, the first data set in detail.
+
+    A peer that is not told apart from ours, the interval of the difference being on both sides of
+    0, is marked with ≈.
+    """
+    first, *others = results["datasets"]
+    header = [
+        "test MSE", first["title"], "ours less it, 95 % interval", "users of ≤ 5 ratings",
+        "fit", "memory", *(dataset["title"] for dataset in others),
+    ]  # fmt: skip
+    lines = [header]
+    for name, label in ({OURS: "**ours**"} | PEERS).items():
+        if name not in first["contenders"]:
+            continue
+        figures = first["contenders"][name]
+        low, high = figures["difference_ci95"]
+        apart = "" if name == OURS else f"{figures['difference']:.3f}, {low:.3f} to {high:.3f}"
+        few = "-" if figures["few_mse"] is None else f"{figures['few_mse']:.3f}"
+        lines.append(
+            [
+                label, mse(figures, name), apart, few,
+                f"{figures['fit_seconds']:.0f} s", f"{figures['peak_gb']:.1f} GB",
+                *(mse(dataset["contenders"][name], name) for dataset in others),
+            ]
+        )  # fmt: skip
+    floors = [f"{d['noise_floor']:.3f}" if "noise_floor" in d else "" for d in results["datasets"]]
+    if any(floors):
+        lines.append(["noise floor", floors[0], "", "", "", "", *floors[1:]])
+    return (
+        f"{readme.markdown(lines)}\n\n{first['title']}: {first['n']:,} test ratings, "
+        f"{first['few_n']:,} of them by users of ≤ 5. {readme.machine(results['machine'])}"
+    )
+
+
+def mse(figures: dict[str, Any], name: str) -> str:
+    """Write one MSE of the table."""
+    low, high = figures["difference_ci95"]
+    return f"{'≈ ' if name != OURS and low <= 0 <= high else ''}{figures['mse']:.3f}"

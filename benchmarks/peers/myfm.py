@@ -1,0 +1,103 @@
+"""myfm: Bayesian factorisation machines, up to SVD++ on both sides as an ordered probit.
+
+The blocks are those of myfm's own examples: a user is an indicator and the titles they rated, a
+title is an indicator and the users who rated it ("flipped"), each history divided by the root of
+its length. The ratings of the test rows, and that they exist, are not used.
+"""
+
+import os
+from collections.abc import Callable
+
+import myfm
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from benchmarks.peers.rows import Array, Fit, Rows
+
+RANK = 32
+THREADS = os.cpu_count()  # to predict; it fits on one
+
+
+def known(index: Array, size: int) -> Array:
+    """Number the rows of a table that occur in ``index`` from 1; the others are 0 [size]."""
+    code = np.zeros(size, int)
+    present = np.unique(index)
+    code[present] = np.arange(1, len(present) + 1)
+    return code
+
+
+def marks(row: Array, column: Array, rows: int, columns: int) -> sparse.csr_matrix:
+    """Return a matrix with ``n ** -0.5`` in the n marked places of a row."""
+    values = np.bincount(row, minlength=rows)[row] ** -0.5
+    return sparse.csr_matrix((values, (row, column)), shape=(rows, columns))
+
+
+def words(column: pa.ChunkedArray) -> sparse.csr_matrix:
+    """Mark the values of a column of indices, or of lists of them."""
+    lists = column.to_pylist()
+    if not pa.types.is_list(column.type):
+        lists = [[value] for value in lists]
+    row = np.repeat(np.arange(len(lists)), [len(values) for values in lists])
+    index = np.concatenate(lists)
+    return marks(row, index, len(lists), int(index.max()) + 1)
+
+
+def parts(rows: Rows, history: bool, attributes: tuple[str, ...]) -> list[list[sparse.csr_matrix]]:
+    """Return the columns that describe each user, and those for each title, in groups.
+
+    The first column of ids is anyone's without a rating to learn from, as in myfm's own examples.
+    """
+    codes = [known(rows.user, rows.users.num_rows), known(rows.item, rows.items.num_rows)]
+    widths = [int(code.max()) + 1 for code in codes]
+    sides = [
+        [marks(np.arange(len(code)), code, len(code), width)]
+        for code, width in zip(codes, widths, strict=True)
+    ]
+    if history:
+        sides[0].append(marks(rows.user, codes[1][rows.item], len(codes[0]), widths[1]))
+        sides[1].append(marks(rows.item, codes[0][rows.user], len(codes[1]), widths[0]))
+    sides[1] += [words(rows.items[name]) for name in attributes]
+    return sides
+
+
+def peer(
+    iterations: int, history: bool = True, attributes: tuple[str, ...] = (), ordered: bool = False
+) -> Fit:
+    """Return what fits a machine to the blocks, by regression or as an ordered probit."""
+
+    def fit(rows: Rows) -> Callable[[], Array]:
+        sides = parts(rows, history, attributes)
+        designs = [sparse.hstack(side, format="csr") for side in sides]
+
+        def blocks(*indices: Array) -> list[myfm.RelationBlock]:
+            found = []
+            for design, index in zip(designs, indices, strict=True):
+                present, place = np.unique(index, return_inverse=True)
+                found.append(myfm.RelationBlock(place, design[present]))
+            return found
+
+        grades, grade = np.unique(rows.rating, return_inverse=True)
+        machine = (myfm.MyFMOrderedProbit if ordered else myfm.MyFMRegressor)(RANK, random_seed=0)
+        machine.fit(
+            None,
+            grade if ordered else rows.rating,
+            X_rel=blocks(rows.user, rows.item),
+            group_shapes=[part.shape[1] for side in sides for part in side],
+            n_iter=iterations,
+            n_kept_samples=iterations * 4 // 5,  # the first fifth is on its way
+        )
+        test = blocks(rows.test_user, rows.test_item)
+        if ordered:
+            return lambda: machine.predict_proba(None, test, n_workers=THREADS) @ grades
+        return lambda: machine.predict(None, test, n_workers=THREADS)
+
+    return fit
+
+
+PEERS = {
+    "plain": peer(150, history=False),
+    "flipped": peer(150),
+    "flipped_genres": peer(300, attributes=("genres", "type")),
+    "probit": peer(300, attributes=("genres", "type"), ordered=True),
+}

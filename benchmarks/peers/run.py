@@ -1,0 +1,35 @@
+"""Fit one peer and predict the test rows, in the peers' environment.
+
+``python -m benchmarks.peers.run MODULE.PEER FEATURES OUT.npy`` writes the predictions: float64, in
+the order of test.parquet, clipped to the scale. It prints the seconds of fitting and of predicting.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.peers.rows import read
+
+
+def main(peer: str, features: str, out: str) -> None:
+    """Time the peer; reading the rows and importing its package are not counted."""
+    module, name = peer.split(".")
+    with contextlib.redirect_stdout(sys.stderr):  # some packages print
+        fit = import_module(f"benchmarks.peers.{module}").PEERS[name]
+        rows = read(Path(features))
+        start = time.perf_counter()
+        predict = fit(rows)
+        fitted = time.perf_counter()
+        predictions = np.clip(predict(), rows.rating.min(), rows.rating.max())
+        end = time.perf_counter()
+    np.save(out, predictions.astype(np.float64))
+    print(json.dumps({"fit_seconds": fitted - start, "predict_seconds": end - fitted}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

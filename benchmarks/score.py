@@ -1,0 +1,67 @@
+"""Compare predictions of the test rows: ``python -m benchmarks.score FEATURES OURS.npy PEER.npy…``.
+
+Prints as JSON what is known of each, by the name of its file: the first is ours, and for the others
+the difference of ours to it is taken on the same rows and in the same draws of users.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.metrics import interval
+
+RESAMPLES, SEED = 2000, 0
+FEW = 5  # ratings to learn from, or fewer: users hardly known
+Floats = NDArray[np.float64]
+
+
+def figures(squared: Floats, ours: Floats, user: Any, few: Any) -> dict[str, Any]:
+    """Return the MSE of one contender and, with 95 % intervals, how far ours is below it.
+
+    Args:
+        squared, ours: squared errors of the contender and of our model on the same rows [n].
+        user: whose rating each is [n]; whole users are drawn.
+        few: which rows are of users hardly known [n].
+    """
+    return {
+        "mse": float(squared.mean()),
+        "ci95": interval(squared, user, RESAMPLES, SEED),
+        "difference": float((ours - squared).mean()),
+        "difference_ci95": interval(ours - squared, user, RESAMPLES, SEED),
+        "few_mse": float(squared[few].mean()) if few.any() else None,
+    }
+
+
+def hardly_known(features: Path, user: Any) -> Any:
+    """Say of each test row whether its user has FEW ratings or fewer in train and valid."""
+    seen = np.zeros(pq.read_metadata(features / "users.parquet").num_rows, int)
+    for part in ("train", "valid"):
+        column = pq.read_table(features / f"{part}.parquet", columns=["user"])["user"]
+        counts = pc.value_counts(column)
+        seen[counts.field("values").to_numpy()] += counts.field("counts").to_numpy()
+    return seen[user] <= FEW
+
+
+def score(features: Path, files: list[Path]) -> dict[str, Any]:
+    """Return the number of test rows, also of users hardly known, and the figures by contender."""
+    test = pq.read_table(features / "test.parquet")
+    user, rating = test["user"].to_numpy(), test["rating"].to_numpy()
+    few = hardly_known(features, user)
+    squared = {file.stem: (np.load(file) - rating) ** 2 for file in files}
+    ours = squared[files[0].stem]
+    return {
+        "n": len(rating),
+        "few_n": int(few.sum()),
+        "contenders": {name: figures(of, ours, user, few) for name, of in squared.items()},
+    }
+
+
+if __name__ == "__main__":
+    features, *files = map(Path, sys.argv[1:])
+    print(json.dumps(score(features, files)))
