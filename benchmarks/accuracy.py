@@ -49,7 +49,7 @@ def prepare(work: Path, dataset: Dataset, data: Path) -> None:
     """Make the feature tables of a data set in the folder ``work``, in a copy of the code."""
     for name in ("pipeline", "conf"):
         shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
-    place = [f"dataset.path={data / dataset.folder}"] if dataset.folder else []
+    place = [f"dataset.path='{data / dataset.folder}'"] if dataset.folder else []
     measured("pipeline.compose", *dataset.overrides, *place, cwd=work)
     for stage in ("download", "clean", "features"):
         measured(f"pipeline.{stage}", cwd=work)

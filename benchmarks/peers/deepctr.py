@@ -15,8 +15,7 @@ import tensorflow as tf
 from deepctr.feature_column import DenseFeat, SparseFeat, VarLenSparseFeat
 from deepctr.models import WDL
 
-from benchmarks.peers.lightgbm import histories
-from benchmarks.peers.rows import Array, Rows
+from benchmarks.peers.rows import Array, Rows, histories
 
 EMBEDDING, EPOCHS, BATCH = 16, 30, 1024
 
@@ -31,7 +30,7 @@ def padded(lists: Any) -> Array:
 
 
 def fit(rows: Rows) -> Callable[[], Array]:
-    """Find the number of epochs on the last tenth of the rows, then train on all for as many."""
+    """Find the number of epochs on the last tenth, the valid rows; then train on all rows."""
     tf.keras.utils.set_random_seed(0)
     before, after = histories(rows)
     mean = rows.rating.mean()
