@@ -121,6 +121,20 @@ class Model:
 
 
 @dataclass
+class Posterior:
+    """Settings of the posterior draws that are averaged with the network."""
+
+    members: list[str]
+    embedding: int
+    history: int
+    crosses: list[str]
+    sweeps: int
+    burn_in: int
+    keep_every: int
+    weight: float
+
+
+@dataclass
 class Train:
     """Settings of the train stage."""
 
@@ -149,6 +163,7 @@ class Config:
     model: Model
     train: Train
     evaluate: Evaluate
+    posterior: Posterior | None = None
 
 
 ENGINES: dict[str, Any] = {"duckdb": Duckdb, "pyspark": Pyspark}

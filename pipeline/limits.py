@@ -2,12 +2,13 @@
 
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.config import Config, Files, from_home
+from pipeline.config import Config, Files, Posterior, from_home
 from pipeline.errors import UserError
 from pipeline.hydra_plugins.from_root import from_root
 
 SPLITS = ("auto", "random", "per_user", "cold_user", "cold_item", "predefined", "temporal")
 CROSSES = ("item", "genres", "type", "source", "studios")
+MEMBERS = ("normal", "grades", "grades_common")
 LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value allowed
     "dataset.min_rating": (-100, 100),  # they are kept in a byte
     "dataset.max_rating": (-100, 100),
@@ -27,6 +28,12 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value al
     "model.deep.dropout": (0, 0.99),
     "model.deep.learning_rate": (1e-9, 100),
     "model.deep.l2": (0, 1e9),
+    "posterior.embedding": (1, 512),
+    "posterior.history": (1, 4096),
+    "posterior.sweeps": (2, 100_000),
+    "posterior.burn_in": (0, 100_000),
+    "posterior.keep_every": (1, 1000),
+    "posterior.weight": (0, 1),
     "train.seed": (0, 2**31),
     "train.batch_size": (1, 2**24),
     "train.epochs": (1, 10_000),
@@ -58,6 +65,8 @@ def check_values(config: Config, settings: DictConfig) -> None:
     for cross in config.model.wide.crosses if config.model.wide else []:
         if cross not in CROSSES:
             raise UserError(f"model.wide.crosses: {cross!r} is unknown; any of {CROSSES}.")
+    if config.posterior:
+        _check_posterior(config.posterior)
     if isinstance(config.dataset, Files) and config.dataset.path is not None:
         expected = from_root(str(from_home(config.dataset.path)))
         if config.dataset.watch.data != expected:
@@ -66,3 +75,17 @@ def check_values(config: Config, settings: DictConfig) -> None:
                 "comes from another machine. Overrides of `dvc exp run` set both: "
                 f"-S dataset=NAME -S dataset.path={config.dataset.path}"
             )
+
+
+def _check_posterior(settings: Posterior) -> None:
+    for member in settings.members or [""]:
+        if member not in MEMBERS:
+            raise UserError(f"posterior.members: {member!r} is unknown; one or more of {MEMBERS}.")
+    for cross in settings.crosses:
+        if cross not in CROSSES[1:]:
+            raise UserError(f"posterior.crosses: {cross!r} is unknown; any of {CROSSES[1:]}.")
+    if settings.burn_in + settings.keep_every > settings.sweeps:
+        raise UserError(
+            "posterior.sweeps: no draw would be kept; more sweeps than posterior.burn_in and "
+            "posterior.keep_every together are needed."
+        )

@@ -15,6 +15,7 @@ RAW = DATA / "raw"
 CLEAN = DATA / "clean"
 FEATURES = DATA / "features"
 MODELS = Path("models")
+CHECKPOINT = DATA / "checkpoint"  # of a training that is under way
 METRICS = Path("metrics")
 PLOTS = METRICS / "plots"
 

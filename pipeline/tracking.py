@@ -139,6 +139,14 @@ def log_epoch(point: Mapping[str, float]) -> None:
     mlflow.log_metrics({n: value for n, value in point.items() if n != "epoch"}, step=step)
 
 
+def log_draws(sweep: int, mse: float) -> None:
+    """Log the validation MSE of the mean of the posterior draws so far, at the sweep as the step."""
+    import mlflow
+
+    mlflow.log_metrics({"draws_valid_mse": mse}, step=sweep)
+    print(f"sweep {sweep}: validation MSE of the mean of the draws {mse:.4f}", flush=True)
+
+
 def log_best(best: Mapping[str, float]) -> None:
     """Log the figures of the epoch whose weights are kept."""
     import mlflow

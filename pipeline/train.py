@@ -6,30 +6,51 @@ curve and metrics/train.json.
 """
 
 import shutil
+from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 
 from pipeline import tracking
 from pipeline.config import load
 from pipeline.errors import run_stage
-from pipeline.tables import FEATURES, METRICS, MODELS, PLOTS, replace_csv, replace_json, replacing
+from pipeline.rows import read_rows
+from pipeline.tables import (
+    CHECKPOINT,
+    FEATURES,
+    METRICS,
+    MODELS,
+    PLOTS,
+    replace_csv,
+    replace_json,
+    replacing,
+)
 
 
 def main() -> None:
     """Run the stage on params.yaml."""
     config = load()
+    from pipeline.model.checkpoint import Checkpoint
     from pipeline.model.fit import fit  # after the settings are checked: TensorFlow takes seconds
-    from pipeline.model.saved import save
+    from pipeline.model.saved import Predictor, save
 
     with tracking.run(config) as run:
-        model, points = fit(config, FEATURES, tracking.log_epoch)
+        rows = {part: tracking.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
+        settings = asdict(config.model), asdict(config.posterior or config.train), config.train.seed
+        checkpoint = Checkpoint(CHECKPOINT, [rows, *settings])
+        model, draws, points = fit(
+            config, FEATURES, tracking.log_epoch, tracking.log_draws, checkpoint
+        )
         best = min(points, key=lambda point: point["valid_mse"])
-        tracking.log_best(best)
         with replacing(MODELS) as out:
-            save(model, config, out)
+            save(model, draws, config, out)
             for name in ("users", "items"):
                 shutil.copyfile(FEATURES / f"{name}.parquet", out / f"{name}.parquet")
             (out / "run_id").write_text(run.info.run_id + "\n")
+            valid, rating = read_rows(FEATURES, "valid")
+            best["valid_mse"] = float(np.mean((Predictor(out).rows(valid) - rating) ** 2))
+        tracking.log_best(best)
+        checkpoint.remove()
         tracking.log_model(MODELS)
     replace_csv(PLOTS / "learning_curve.csv", pd.DataFrame(points))
     replace_json(METRICS / "train.json", {**best, "epochs": len(points)})

@@ -10,22 +10,28 @@ import pandas as pd
 import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
-from pipeline.config import Config, Model
+from pipeline.config import Config, Model, Posterior
 from pipeline.errors import UserError
+from pipeline.model import posterior
 from pipeline.model.data import Array, batches, read_items, read_users
+from pipeline.model.describe import attributes
+from pipeline.model.posterior import Draw
 from pipeline.model.wide_deep import WideDeep
 from pipeline.rows import HISTORY
 from pipeline.tables import replace_json
 
-WEIGHTS, SETTINGS = "model.weights.h5", "settings.json"
+WEIGHTS, SETTINGS, DRAWS = "model.weights.h5", "settings.json", "draws.npz"
 BATCH = 65_536  # rows predicted at a time: bounds memory, and larger is not faster
 
 
-def save(model: WideDeep, config: Config, folder: Path) -> None:
+def save(model: WideDeep, draws: list[Draw], config: Config, folder: Path) -> None:
     """Write weights and settings to ``folder``; the user and item tables are put beside them."""
+    if draws:
+        posterior.write(draws, folder / DRAWS)
     model.save_weights(folder / WEIGHTS)
     settings = {
         "model": asdict(config.model),
+        "posterior": asdict(config.posterior) if config.posterior else None,
         "min_rating": config.dataset.min_rating,
         "max_rating": config.dataset.max_rating,
     }
@@ -50,13 +56,30 @@ class Predictor:
             cast(Model, OmegaConf.to_object(structure)), read_users(users), read_items(items)
         )
         self.model.load_weights(folder / WEIGHTS)
+        self.weight, self.draws = 0.0, None
+        if settings["posterior"]:
+            own = Posterior(**settings["posterior"])
+            counts = pq.read_table(items, columns=["item_count"])["item_count"].to_numpy()
+            known = attributes(own, self.model.items, counts)
+            wide = settings["model"]["wide"] is not None
+            draws = posterior.read(folder / DRAWS)
+            self.weight = own.weight
+            self.draws = posterior.Draws(draws, known, wide, self.scale)
         self._users = _Lookup(users, "user")
         self._items = _Lookup(items, "item")
 
     def rows(self, rows: dict[str, Array]) -> Array:
         """Predict rows of table indices and histories (``rows.ROW``): float32 [n], on the scale."""
         parts = [self.model(batch).numpy() for batch in batches(rows, BATCH)]
-        return np.clip(np.concatenate([np.zeros(0, np.float32), *parts]), *self.scale)
+        network = np.clip(np.concatenate([np.zeros(0, np.float32), *parts]), *self.scale)
+        if self.draws is None:
+            return network
+        drawn = [
+            self.draws.predict(*(rows[name][start : start + BATCH] for name in ("user", "item")))
+            for start in range(0, len(network), BATCH)
+        ]
+        drawn = np.concatenate([np.zeros(0, np.float32), *drawn])
+        return self.weight * drawn + (1 - self.weight) * network
 
     def ids(self, user_id: Array, item_id: Array) -> Array:
         """Predict pairs of ids, integers [n]; an unknown id counts as an average user or title."""

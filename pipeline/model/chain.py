@@ -1,0 +1,300 @@
+"""Gibbs sampling of wide and deep weights together, in TensorFlow: one chain.
+
+A rating is ``w0 + b_u + b_i + c_u · a_i + p_u · q_i`` and noise. Wide: the biases, and the weights
+``c_u`` of the crosses of a user with the attributes ``a_i`` of titles. Deep: the embeddings ``p_u``
+and ``q_i``. All weights of a user are drawn in one step from their joint posterior given the
+titles', and the other way round (Salakhutdinov & Mnih 2008, Bayesian probabilistic matrix
+factorisation). Before any rating, they are expected where a linear map of attributes and history
+puts them (Simm et al. 2017, Macau), so a user or title with few ratings is what its kind is.
+
+The noise is learned for each user: people differ in how consistent they are. Ratings may also be
+ordered grades: thresholds of a latent score (Albert & Chib 1993), the thresholds by Newton steps.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.model.blocks import Block
+from pipeline.model.data import Array
+from pipeline.model.describe import Description
+
+CONSISTENCY = 5.0  # a user's noise is learned as if beside so many average ratings
+START = 15.0  # precision of embeddings before the first sweep: small, so that they grow
+FAR = 1e4  # beyond any threshold
+FREE = 1e-3  # prior precision of the constant: none to speak of
+
+
+class Ratings(NamedTuple):
+    """What a chain is conditioned on.
+
+    Attributes:
+        user, item: int32 [n].
+        rating: float32 [n].
+        by_user, by_item: the same, grouped.
+        users, items: what is known of either side.
+        crossed: columns of ``items`` that users have weights for: float32 [titles, n].
+    """
+
+    user: Array
+    item: Array
+    rating: Array
+    by_user: list[Block]
+    by_item: list[Block]
+    users: Description
+    items: Description
+    crossed: Array
+
+
+class Side:
+    """The weights of all users, or of all titles, and what their distribution is."""
+
+    def __init__(
+        self, description: Description, grouped: list[Block], start: Array, deep: int
+    ) -> None:
+        known = np.zeros((len(start), 1), np.float32)
+        for block in grouped:
+            known[block.entity.numpy()] = 1
+        self.known, self.number = tf.constant(known), float(known.sum())
+        self.columns, self.groups = tf.constant(description.columns), description.groups
+        self.blocks, width = grouped, start.shape[1]
+        self.gram = tf.matmul(self.columns * self.known, self.columns, transpose_a=True)
+        self.weights = tf.Variable(start)
+        self.map = tf.Variable(tf.zeros([self.columns.shape[1], width]))
+        precision = [START] * deep + [2.0] * (width > deep) + [20.0] * (width - deep - 1)
+        self.precision = tf.Variable(tf.linalg.diag(precision))
+        self.shrink = tf.Variable([*[1.0] * (len(self.groups) - 1), FREE])
+        self.variables = [self.weights, self.map, self.precision, self.shrink]
+
+    def expected(self) -> tf.Tensor:
+        """Return the weights that attributes and history lead to expect."""
+        return tf.matmul(self.columns, self.map)
+
+
+class Chain:
+    """One chain; ``sweep`` draws all weights anew, ``predict`` rates pairs with the present ones.
+
+    Args:
+        data: the training ratings and what is known beforehand.
+        scale: lowest and highest rating.
+        deep: width of the embeddings; 0 for none.
+        wide: whether there are biases and crosses.
+        grades: whether ratings are ordered grades, not numbers.
+        common: whether all users have the same noise.
+        seed: of the random numbers.
+    """
+
+    def __init__(
+        self, data: Ratings, scale: tuple[int, int], deep: int, wide: bool, grades: bool,
+        common: bool, seed: int,
+    ) -> None:  # fmt: skip
+        self.scale, self.deep, self.wide = scale, deep, wide
+        self.grades, self.common, self.n = grades, common, len(data.rating)
+        self.random = tf.random.Generator.from_seed(seed)
+        start = np.random.default_rng(seed)
+        sizes = len(data.users.columns), len(data.items.columns)
+        widths = (deep + wide * (1 + data.crossed.shape[1]), deep + wide)
+        first = [np.zeros((s, w), np.float32) for s, w in zip(sizes, widths, strict=True)]
+        for table in first:
+            table[:, :deep] = start.normal(0, 0.1, (len(table), deep))
+        self.users = Side(data.users, data.by_user, first[0], deep)
+        self.items = Side(data.items, data.by_item, first[1], deep)
+        self.crossed = tf.constant(data.crossed)
+        self.user, self.item = tf.constant(data.user), tf.constant(data.item)
+        self.mean, variance = float(data.rating.mean()), float(data.rating.var()) or 1.0
+        self.latent = tf.Variable(np.append(data.rating - self.mean, 0).astype(np.float32))
+        self.fitted = tf.Variable(tf.zeros(self.n + 1))
+        self.intercept = tf.Variable(0.0)
+        self.noise = tf.Variable(tf.fill([sizes[0]], 2 / variance))  # a precision
+        self.usual = tf.Variable(variance / 2)
+        self.grade = tf.constant((data.rating - scale[0]).astype(np.int32))
+        halves = np.arange(*scale, dtype=np.float32) + 0.5 - self.mean
+        self.cuts = tf.Variable(halves)
+        share = np.cumsum(np.bincount(self.grade.numpy(), minlength=len(halves) + 1))[:-1] / self.n
+        self.moves = np.ones(len(halves), np.float32)  # two stay, for place and scale
+        self.moves[[np.abs(share - 0.2).argmin(), np.abs(share - 0.8).argmin()]] = 0
+        self.variables = [
+            *self.users.variables, *self.items.variables, self.latent, self.fitted,
+            self.intercept, self.noise, self.usual, self.cuts, self.random.state,
+        ]  # fmt: skip
+
+    def sweep(self) -> tf.Tensor:
+        """Draw everything once; return the mean squared residual of the latent scores."""
+        if self.grades:
+            self._draw_latent()
+        self._draw_weights(self.users, self._item_design(), self._item_side(), own_noise=True)
+        self._draw_weights(self.items, self._user_design(), self._user_side(), own_noise=False)
+        residual = (self.latent - self.fitted)[: self.n]
+        precision = tf.gather(self.noise, self.user)
+        total = tf.reduce_sum(precision)
+        drawn = self.random.normal([]) / tf.sqrt(total)
+        self.intercept.assign_add(tf.reduce_sum(residual * precision) / total + drawn)
+        self._draw_noise(residual**2)
+        return tf.reduce_mean(residual**2)
+
+    def predict(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
+        """Rate pairs with the weights of this sweep: float32 [n], on the scale."""
+        design = tf.gather(self._item_design(), item)
+        score = tf.reduce_sum(tf.gather(self.users.weights, user) * design, 1) + self.intercept
+        score += tf.gather(self._item_bias(), item)
+        return rating(
+            score, tf.gather(self.noise, user), self.cuts if self.grades else None,
+            self.mean, self.scale,
+        )  # fmt: skip
+
+    def _item_bias(self) -> tf.Tensor:
+        bias = self.items.weights[:, self.deep :]
+        return bias[:, 0] if self.wide else tf.zeros(len(self.crossed))
+
+    def _item_design(self) -> tf.Tensor:
+        """What a user's weights are multiplied with, for each title."""
+        deep = self.items.weights[:, : self.deep]
+        ones = tf.ones([len(self.crossed), 1])
+        return tf.concat([deep, ones, self.crossed], 1) if self.wide else deep
+
+    def _user_design(self) -> tf.Tensor:
+        deep = self.users.weights[:, : self.deep]
+        return tf.concat([deep, tf.ones([deep.shape[0], 1])], 1) if self.wide else deep
+
+    def _item_side(self) -> Callable[[Block], tf.Tensor]:
+        """What of a rating's score is not the user's weights to explain."""
+        bias = self._item_bias()
+        return lambda block: tf.gather(bias, block.other) + self.intercept
+
+    def _user_side(self) -> Callable[[Block], tf.Tensor]:
+        if not self.wide:
+            return lambda block: tf.zeros_like(block.there) + self.intercept
+        bias, cross = self.users.weights[:, self.deep], self.users.weights[:, self.deep + 1 :]
+        crossed = tf.reduce_sum(tf.gather(cross, self.user) * tf.gather(self.crossed, self.item), 1)
+        crossed = tf.concat([crossed, [0.0]], 0)
+        return lambda block: (
+            tf.gather(bias, block.other) + tf.gather(crossed, block.place) + self.intercept
+        )
+
+    def _draw_weights(
+        self, side: Side, design: tf.Tensor, rest: Callable[[Block], tf.Tensor], own_noise: bool
+    ) -> None:
+        """Draw the weights of every entity of a side from their joint normal distribution."""
+        width, expected = side.weights.shape[1], side.expected()
+        pull = tf.matmul(expected, side.precision)
+        entities, drawn, places, fitted = [], [], [], []
+        for block in side.blocks:
+            known = tf.gather(design, block.other) * block.there[..., None]
+            offset = rest(block)
+            target = tf.gather(self.latent, block.place) - offset
+            noise = tf.gather(self.noise, block.entity if own_noise else block.other)
+            weighted = known * (noise[:, None] if own_noise else noise)[..., None]
+            precision = tf.matmul(weighted, known, transpose_a=True) + side.precision
+            evidence = tf.matmul(weighted, target[..., None], transpose_a=True)
+            root = tf.linalg.cholesky(precision)
+            evidence += tf.gather(pull, block.entity)[..., None]
+            half = tf.linalg.triangular_solve(root, evidence)
+            half += self.random.normal(tf.shape(half))
+            weights = tf.linalg.triangular_solve(root, half, adjoint=True)
+            entities.append(block.entity)
+            drawn.append(weights[..., 0])
+            places.append(tf.reshape(block.place, [-1]))
+            fitted.append(tf.reshape(tf.matmul(known, weights)[..., 0] + offset, [-1]))
+        side.weights.assign(expected)  # of those without ratings there is no more to know
+        side.weights.scatter_nd_update(tf.concat(entities, 0)[:, None], tf.concat(drawn, 0))
+        self.fitted.scatter_nd_update(tf.concat(places, 0)[:, None], tf.concat(fitted, 0))
+        self._draw_distribution(side, width)
+
+    def _draw_distribution(self, side: Side, width: int) -> None:
+        """Draw map, precision (normal-Wishart) and shrinkage, given the weights of a side."""
+        sizes = [end - first for first, end in side.groups]
+        shrink = tf.repeat(side.shrink, sizes)
+        root = tf.linalg.cholesky(side.gram + tf.linalg.diag(shrink))
+        spread = self._normal_rows(side.precision, side.columns.shape[1])
+        moment = tf.matmul(side.columns, side.weights * side.known, transpose_a=True)
+        mean = tf.linalg.cholesky_solve(root, moment)
+        side.map.assign(mean + tf.linalg.triangular_solve(root, spread, adjoint=True))
+        residual = (side.weights - side.expected()) * side.known
+        scatter = tf.matmul(residual, residual, transpose_a=True) + 0.1 * tf.eye(width)
+        scatter += tf.matmul(side.map * shrink[:, None], side.map, transpose_a=True)
+        side.precision.assign(self._wishart(scatter, side.number + width + 1 + sum(sizes)))
+        size = tf.reduce_sum(tf.matmul(side.map, side.precision) * side.map, 1)
+        shrinks = [
+            self._gamma((n * width + 1.0) / 2, (tf.reduce_sum(size[first:end]) + 1) / 2)
+            for n, (first, end) in zip(sizes[:-1], side.groups[:-1], strict=True)
+        ]
+        side.shrink.assign(tf.stack([*shrinks, FREE]))
+
+    def _draw_noise(self, squared: tf.Tensor) -> None:
+        if self.common:
+            drawn = self._gamma(self.n / 2, tf.reduce_sum(squared) / 2)
+            self.noise.assign(tf.fill(self.noise.shape, drawn))
+            return
+        users = self.noise.shape[0]
+        counts = tf.math.bincount(self.user, minlength=users, dtype=tf.float32)
+        sums = tf.math.unsorted_segment_sum(squared, self.user, users)
+        rate = (sums + CONSISTENCY * self.usual) / 2
+        self.noise.assign(self._gamma((counts + CONSISTENCY) / 2, rate))
+        rate = tf.reduce_sum(self.noise) * CONSISTENCY / 2
+        self.usual.assign(self._gamma(users * CONSISTENCY / 2 + 1, rate))
+
+    def _draw_latent(self) -> None:
+        """Move the thresholds to their most likely places, draw scores between them."""
+        score, scale = self.fitted[: self.n], tf.sqrt(tf.gather(self.noise, self.user))
+        low, high, flip = self._bounds(score, scale)
+        mass = tf.maximum(normal_cdf(high) - normal_cdf(low), 1e-12)
+        at_low, at_high = (tf.exp(-(x**2) / 2) * 0.3989423 * scale / mass for x in (low, high))
+        below, above = tf.where(flip, at_high, at_low), tf.where(flip, at_low, at_high)
+        count = len(self.moves) + 2
+        slope, bend = (
+            tf.math.unsorted_segment_sum(above**power, self.grade + 1, count)
+            + sign * tf.math.unsorted_segment_sum(below**power, self.grade, count)
+            for power, sign in ((1, -1), (2, 1))
+        )
+        self.cuts.assign_add(0.7 * (slope / (bend + 1))[1:-1] * self.moves)
+        low, high, flip = self._bounds(score, scale)
+        start, end = normal_cdf(low), normal_cdf(high)
+        share = start + (end - start) * self.random.uniform([self.n])
+        drawn = tf.math.ndtri(tf.clip_by_value(share, 1e-37, 1 - 6e-8))
+        drawn = tf.clip_by_value(drawn, low, high)
+        latent = score + tf.where(flip, -drawn, drawn) / scale
+        self.latent.assign(tf.concat([latent, [0.0]], 0))
+
+    def _bounds(self, score: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Thresholds around each rating, in deviations; mirrored where both are high (precision)."""
+        cuts = tf.concat([[-FAR], self.cuts, [FAR]], 0)
+        low, high = ((tf.gather(cuts, self.grade + i) - score) * scale for i in (0, 1))
+        flip = low > 0
+        return tf.where(flip, -high, low), tf.where(flip, -low, high), flip
+
+    def _normal_rows(self, precision: tf.Tensor, number: int) -> tf.Tensor:
+        root = tf.linalg.cholesky(precision)
+        noise = self.random.normal([precision.shape[0], number])
+        return tf.transpose(tf.linalg.triangular_solve(root, noise, adjoint=True))
+
+    def _wishart(self, scatter: tf.Tensor, freedom: float) -> tf.Tensor:
+        """Draw a precision by Bartlett's decomposition."""
+        width = scatter.shape[0]
+        root = tf.linalg.cholesky(tf.linalg.inv(scatter))
+        lower = tf.linalg.band_part(self.random.normal([width, width]), -1, 0)
+        degrees = freedom - tf.range(width, dtype=tf.float32)
+        lower = tf.linalg.set_diag(lower, tf.sqrt(self._gamma(degrees / 2, 0.5 * tf.ones(width))))
+        root = tf.matmul(root, lower)
+        return tf.matmul(root, root, transpose_b=True)
+
+    def _gamma(self, shape: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+        seed = self.random.make_seeds()[:, 0]
+        shape = tf.cast(shape, tf.float32)
+        return tf.random.stateless_gamma(tf.shape(shape), seed, shape, rate)
+
+
+def normal_cdf(x: tf.Tensor) -> tf.Tensor:
+    """Return the share of a standard normal distribution below ``x``; precise for low ``x``."""
+    return tf.math.erfc(-x * 0.5**0.5) / 2
+
+
+def rating(
+    score: tf.Tensor, noise: tf.Tensor, cuts: tf.Tensor | None, mean: float, scale: tuple[int, int]
+) -> tf.Tensor:
+    """Turn scores into expected ratings: clipped numbers, or the mean of grades between cuts."""
+    if cuts is None:
+        return tf.clip_by_value(score + mean, *scale)
+    above = normal_cdf((score[..., None] - cuts) * tf.sqrt(noise)[..., None])
+    return scale[0] + tf.reduce_sum(above, -1)
