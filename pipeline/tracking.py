@@ -140,7 +140,7 @@ def log_epoch(point: Mapping[str, float]) -> None:
 
 
 def log_draws(sweep: int, mse: float) -> None:
-    """Log the validation MSE of the mean of the posterior draws so far, at the sweep as the step."""
+    """Log the validation MSE of the mean of the posterior draws so far, by sweep."""
     import mlflow
 
     mlflow.log_metrics({"draws_valid_mse": mse}, step=sweep)

@@ -32,18 +32,17 @@ def main() -> None:
     config = load()
     from pipeline.model.checkpoint import Checkpoint
     from pipeline.model.fit import fit  # after the settings are checked: TensorFlow takes seconds
+    from pipeline.model.posterior import sample
     from pipeline.model.saved import Predictor, save
 
     with tracking.run(config) as run:
         rows = {part: tracking.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
-        settings = asdict(config.model), asdict(config.posterior or config.train), config.train.seed
-        checkpoint = Checkpoint(CHECKPOINT, [rows, *settings])
-        model, draws, points = fit(
-            config, FEATURES, tracking.log_epoch, tracking.log_draws, checkpoint
-        )
-        best = min(points, key=lambda point: point["valid_mse"])
+        checkpoint = Checkpoint(CHECKPOINT, [rows, asdict(config)])
+        network, points = fit(config, FEATURES, tracking.log_epoch)
+        draws = sample(config, FEATURES, tracking.log_draws, checkpoint)
+        best = dict(min(points, key=lambda point: point["valid_mse"]))
         with replacing(MODELS) as out:
-            save(model, draws, config, out)
+            save(network, draws, config, out)
             for name in ("users", "items"):
                 shutil.copyfile(FEATURES / f"{name}.parquet", out / f"{name}.parquet")
             (out / "run_id").write_text(run.info.run_id + "\n")

@@ -2,77 +2,28 @@
 
 import keras
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from conftest import model_settings
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
-from pipeline.compose import compose
-from pipeline.config import check
 from pipeline.errors import UserError
 from pipeline.model import data, saved
 from pipeline.model.fit import Curve, fit
 from pipeline.model.optimizers import SparseAdagrad, SparseFtrl
 from pipeline.model.wide import hashed_cross
 from pipeline.rows import read_rows
-from pipeline.tables import BLOCKS
-
-USERS, ITEMS = 40, 30
-
-
-def config(*overrides):
-    small = ["model.wide.buckets=4096", "model.deep.embedding=4", "model.deep.units=[8]"]
-    model = next((o for o in overrides if o.startswith("model=")), "model=wide_deep")
-    small = [o for o in small if o.split(".")[1] in model]
-    return check(OmegaConf.create(compose([model, "train.batch_size=64", *small, *overrides])))
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    """Feature tables where a user likes either the odd titles' genre or the even ones'."""
-    folder, random = tmp_path_factory.mktemp("features"), np.random.default_rng(0)
-    users, items = np.arange(USERS + 1), np.arange(ITEMS + 2)  # the last title: no ratings
-    pair = random.permutation(USERS * ITEMS)
-    user, item = (pair // ITEMS + 1).astype("int32"), (pair % ITEMS + 1).astype("int32")
-    likes = np.where((user % 2) == (item % 2), 2, -2)
-    rating = np.clip(6 + likes + random.integers(-1, 2, len(pair)), 1, 10).astype("int8")
-    block = random.integers(0, BLOCKS, len(pair)).astype("int8")
-    rows = pd.DataFrame({"user": user, "item": item, "rating": rating, "block": block})
-    for part, where in (
-        ("train", slice(0, 900)),
-        ("valid", slice(900, 1050)),
-        ("test", slice(1050, None)),
-    ):
-        rows.iloc[where].to_parquet(folder / f"{part}.parquet", index=False)
-
-    def table(name, index, known, **columns):
-        count = np.where((index > 0) & (index <= known), 5, 0).astype("int32")
-        ids = pa.array([None, *(index[1:] * 10)], "int32")
-        numbers = {f"{name}_sum": count * 6, f"{name}_count": count}
-        plain = {name: index.astype("int32"), f"{name}_id": ids, **numbers, **columns}
-        pq.write_table(pa.table(plain), folder / f"{name}s.parquet")
-
-    zeros = np.zeros(len(items), "float32")
-    table("user", users, USERS, completed=zeros[0] * users, plan_to_watch=zeros[0] * users)
-    odd = [[1 + i % 2] for i in items]
-    lists = {"genres": pa.array(odd), "studios": pa.array([[0] for _ in items])}
-    codes = {"type": zeros.astype("int32"), "source": zeros.astype("int32")}
-    texts = {"title": items.astype(str)}
-    table("item", items, ITEMS, episodes=zeros, year=zeros, **texts, **codes, **lists)
-    return folder
 
 
 def trained(features, *overrides):
-    settings = config(*overrides)
+    settings = model_settings(*overrides)
     return *fit(settings, features, lambda _: None), settings
 
 
 def save(model, settings, features, folder):
-    saved.save(model, settings, folder)
+    saved.save(model, [], settings, folder)
     for name in ("users", "items"):
         (folder / f"{name}.parquet").write_bytes((features / f"{name}.parquet").read_bytes())
     return saved.Predictor(folder)

@@ -8,7 +8,7 @@ factorisation). Before any rating, they are expected where a linear map of attri
 puts them (Simm et al. 2017, Macau), so a user or title with few ratings is what its kind is.
 
 The noise is learned for each user: people differ in how consistent they are. Ratings may also be
-ordered grades: thresholds of a latent score (Albert & Chib 1993), the thresholds by Newton steps.
+ordered grades (see ``pipeline.model.grades``).
 """
 
 from collections.abc import Callable
@@ -20,10 +20,11 @@ import tensorflow as tf
 from pipeline.model.blocks import Block
 from pipeline.model.data import Array
 from pipeline.model.describe import Description
+from pipeline.model.grades import Grades, expected
+from pipeline.model.random import Random
 
 CONSISTENCY = 5.0  # a user's noise is learned as if beside so many average ratings
 START = 15.0  # precision of embeddings before the first sweep: small, so that they grow
-FAR = 1e4  # beyond any threshold
 FREE = 1e-3  # prior precision of the constant: none to speak of
 
 
@@ -91,9 +92,8 @@ class Chain:
         common: bool, seed: int,
     ) -> None:  # fmt: skip
         self.scale, self.deep, self.wide = scale, deep, wide
-        self.grades, self.common, self.n = grades, common, len(data.rating)
-        self.random = tf.random.Generator.from_seed(seed)
-        start = np.random.default_rng(seed)
+        self.common, self.n = common, len(data.rating)
+        self.random, start = Random(seed), np.random.default_rng(seed)
         sizes = len(data.users.columns), len(data.items.columns)
         widths = (deep + wide * (1 + data.crossed.shape[1]), deep + wide)
         first = [np.zeros((s, w), np.float32) for s, w in zip(sizes, widths, strict=True)]
@@ -109,21 +109,19 @@ class Chain:
         self.intercept = tf.Variable(0.0)
         self.noise = tf.Variable(tf.fill([sizes[0]], 2 / variance))  # a precision
         self.usual = tf.Variable(variance / 2)
-        self.grade = tf.constant((data.rating - scale[0]).astype(np.int32))
-        halves = np.arange(*scale, dtype=np.float32) + 0.5 - self.mean
-        self.cuts = tf.Variable(halves)
-        share = np.cumsum(np.bincount(self.grade.numpy(), minlength=len(halves) + 1))[:-1] / self.n
-        self.moves = np.ones(len(halves), np.float32)  # two stay, for place and scale
-        self.moves[[np.abs(share - 0.2).argmin(), np.abs(share - 0.8).argmin()]] = 0
+        self.grades = Grades(data.rating, scale, self.mean) if grades else None
         self.variables = [
             *self.users.variables, *self.items.variables, self.latent, self.fitted,
-            self.intercept, self.noise, self.usual, self.cuts, self.random.state,
+            self.intercept, self.noise, self.usual, self.random.state,
+            *([self.grades.cuts] if self.grades else []),
         ]  # fmt: skip
 
     def sweep(self) -> tf.Tensor:
         """Draw everything once; return the mean squared residual of the latent scores."""
         if self.grades:
-            self._draw_latent()
+            scale = tf.sqrt(tf.gather(self.noise, self.user))
+            latent = self.grades.draw(self.fitted[: self.n], scale, self.random)
+            self.latent.assign(tf.concat([latent, [0.0]], 0))
         self._draw_weights(self.users, self._item_design(), self._item_side(), own_noise=True)
         self._draw_weights(self.items, self._user_design(), self._user_side(), own_noise=False)
         residual = (self.latent - self.fitted)[: self.n]
@@ -139,10 +137,10 @@ class Chain:
         design = tf.gather(self._item_design(), item)
         score = tf.reduce_sum(tf.gather(self.users.weights, user) * design, 1) + self.intercept
         score += tf.gather(self._item_bias(), item)
-        return rating(
-            score, tf.gather(self.noise, user), self.cuts if self.grades else None,
-            self.mean, self.scale,
-        )  # fmt: skip
+        if self.grades:
+            noise = tf.gather(self.noise, user)
+            return expected(score, noise, self.grades.cuts, self.scale[0])
+        return tf.clip_by_value(score + self.mean, *self.scale)
 
     def _item_bias(self) -> tf.Tensor:
         bias = self.items.weights[:, self.deep :]
@@ -207,94 +205,30 @@ class Chain:
         sizes = [end - first for first, end in side.groups]
         shrink = tf.repeat(side.shrink, sizes)
         root = tf.linalg.cholesky(side.gram + tf.linalg.diag(shrink))
-        spread = self._normal_rows(side.precision, side.columns.shape[1])
+        spread = self.random.rows(side.precision, side.columns.shape[1])
         moment = tf.matmul(side.columns, side.weights * side.known, transpose_a=True)
         mean = tf.linalg.cholesky_solve(root, moment)
         side.map.assign(mean + tf.linalg.triangular_solve(root, spread, adjoint=True))
         residual = (side.weights - side.expected()) * side.known
         scatter = tf.matmul(residual, residual, transpose_a=True) + 0.1 * tf.eye(width)
         scatter += tf.matmul(side.map * shrink[:, None], side.map, transpose_a=True)
-        side.precision.assign(self._wishart(scatter, side.number + width + 1 + sum(sizes)))
+        side.precision.assign(self.random.wishart(scatter, side.number + width + 1 + sum(sizes)))
         size = tf.reduce_sum(tf.matmul(side.map, side.precision) * side.map, 1)
         shrinks = [
-            self._gamma((n * width + 1.0) / 2, (tf.reduce_sum(size[first:end]) + 1) / 2)
+            self.random.gamma((n * width + 1.0) / 2, (tf.reduce_sum(size[first:end]) + 1) / 2)
             for n, (first, end) in zip(sizes[:-1], side.groups[:-1], strict=True)
         ]
         side.shrink.assign(tf.stack([*shrinks, FREE]))
 
     def _draw_noise(self, squared: tf.Tensor) -> None:
         if self.common:
-            drawn = self._gamma(self.n / 2, tf.reduce_sum(squared) / 2)
+            drawn = self.random.gamma(self.n / 2, tf.reduce_sum(squared) / 2)
             self.noise.assign(tf.fill(self.noise.shape, drawn))
             return
         users = self.noise.shape[0]
         counts = tf.math.bincount(self.user, minlength=users, dtype=tf.float32)
         sums = tf.math.unsorted_segment_sum(squared, self.user, users)
         rate = (sums + CONSISTENCY * self.usual) / 2
-        self.noise.assign(self._gamma((counts + CONSISTENCY) / 2, rate))
+        self.noise.assign(self.random.gamma((counts + CONSISTENCY) / 2, rate))
         rate = tf.reduce_sum(self.noise) * CONSISTENCY / 2
-        self.usual.assign(self._gamma(users * CONSISTENCY / 2 + 1, rate))
-
-    def _draw_latent(self) -> None:
-        """Move the thresholds to their most likely places, draw scores between them."""
-        score, scale = self.fitted[: self.n], tf.sqrt(tf.gather(self.noise, self.user))
-        low, high, flip = self._bounds(score, scale)
-        mass = tf.maximum(normal_cdf(high) - normal_cdf(low), 1e-12)
-        at_low, at_high = (tf.exp(-(x**2) / 2) * 0.3989423 * scale / mass for x in (low, high))
-        below, above = tf.where(flip, at_high, at_low), tf.where(flip, at_low, at_high)
-        count = len(self.moves) + 2
-        slope, bend = (
-            tf.math.unsorted_segment_sum(above**power, self.grade + 1, count)
-            + sign * tf.math.unsorted_segment_sum(below**power, self.grade, count)
-            for power, sign in ((1, -1), (2, 1))
-        )
-        self.cuts.assign_add(0.7 * (slope / (bend + 1))[1:-1] * self.moves)
-        low, high, flip = self._bounds(score, scale)
-        start, end = normal_cdf(low), normal_cdf(high)
-        share = start + (end - start) * self.random.uniform([self.n])
-        drawn = tf.math.ndtri(tf.clip_by_value(share, 1e-37, 1 - 6e-8))
-        drawn = tf.clip_by_value(drawn, low, high)
-        latent = score + tf.where(flip, -drawn, drawn) / scale
-        self.latent.assign(tf.concat([latent, [0.0]], 0))
-
-    def _bounds(self, score: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Thresholds around each rating, in deviations; mirrored where both are high (precision)."""
-        cuts = tf.concat([[-FAR], self.cuts, [FAR]], 0)
-        low, high = ((tf.gather(cuts, self.grade + i) - score) * scale for i in (0, 1))
-        flip = low > 0
-        return tf.where(flip, -high, low), tf.where(flip, -low, high), flip
-
-    def _normal_rows(self, precision: tf.Tensor, number: int) -> tf.Tensor:
-        root = tf.linalg.cholesky(precision)
-        noise = self.random.normal([precision.shape[0], number])
-        return tf.transpose(tf.linalg.triangular_solve(root, noise, adjoint=True))
-
-    def _wishart(self, scatter: tf.Tensor, freedom: float) -> tf.Tensor:
-        """Draw a precision by Bartlett's decomposition."""
-        width = scatter.shape[0]
-        root = tf.linalg.cholesky(tf.linalg.inv(scatter))
-        lower = tf.linalg.band_part(self.random.normal([width, width]), -1, 0)
-        degrees = freedom - tf.range(width, dtype=tf.float32)
-        lower = tf.linalg.set_diag(lower, tf.sqrt(self._gamma(degrees / 2, 0.5 * tf.ones(width))))
-        root = tf.matmul(root, lower)
-        return tf.matmul(root, root, transpose_b=True)
-
-    def _gamma(self, shape: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        seed = self.random.make_seeds()[:, 0]
-        shape = tf.cast(shape, tf.float32)
-        return tf.random.stateless_gamma(tf.shape(shape), seed, shape, rate)
-
-
-def normal_cdf(x: tf.Tensor) -> tf.Tensor:
-    """Return the share of a standard normal distribution below ``x``; precise for low ``x``."""
-    return tf.math.erfc(-x * 0.5**0.5) / 2
-
-
-def rating(
-    score: tf.Tensor, noise: tf.Tensor, cuts: tf.Tensor | None, mean: float, scale: tuple[int, int]
-) -> tf.Tensor:
-    """Turn scores into expected ratings: clipped numbers, or the mean of grades between cuts."""
-    if cuts is None:
-        return tf.clip_by_value(score + mean, *scale)
-    above = normal_cdf((score[..., None] - cuts) * tf.sqrt(noise)[..., None])
-    return scale[0] + tf.reduce_sum(above, -1)
+        self.usual.assign(self.random.gamma(users * CONSISTENCY / 2 + 1, rate))

@@ -10,9 +10,7 @@ import tensorflow as tf
 
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.data import batches, read_items, read_users
-from pipeline.model.posterior import Draw, sample
 from pipeline.model.wide_deep import WideDeep
 from pipeline.rows import read_rows
 
@@ -39,24 +37,17 @@ class Curve(keras.callbacks.Callback):
 
 
 def fit(
-    config: Config,
-    features: Path,
-    report: Callable[[Point], None],
-    report_draws: Callable[[int, float], None],
-    checkpoint: Checkpoint,
-) -> tuple[WideDeep, list[Draw], list[Point]]:
+    config: Config, features: Path, report: Callable[[Point], None]
+) -> tuple[WideDeep, list[Point]]:
     """Fit on ``train``, stop early on ``valid``; the same settings and tables, the same weights.
 
     Args:
-        config: the sections model, posterior, train and dataset.
+        config: the sections model and train.
         features: folder of the feature tables.
-        report: called with the point of each epoch of the network as it ends.
-        report_draws: called with a sweep and the validation MSE of the draws so far.
-        checkpoint: where draws of a run that was interrupted are.
+        report: called with the point of each epoch as it ends.
 
     Returns:
-        The network with the weights of its best epoch, the draws of the posterior (none where it
-        is not asked for), and the points of all epochs.
+        The model with the weights of its best epoch, and the points of all epochs.
 
     Raises:
         UserError: the loss became infinite or not a number.
@@ -68,7 +59,6 @@ def fit(
     model = WideDeep(config.model, users, items)
     model.adapt(rows, ratings)
     model.compile(config.model)
-    valid = read_rows(features, "valid")
     curve, size = Curve(report), config.train.batch_size
     early_stopping = keras.callbacks.EarlyStopping(
         "val_loss", patience=config.train.patience, restore_best_weights=True
@@ -76,13 +66,10 @@ def fit(
     model.fit(
         batches((rows, ratings), size, config.train.seed),
         steps_per_epoch=math.ceil(len(ratings) / size),
-        validation_data=batches(valid, size),
+        validation_data=batches(read_rows(features, "valid"), size),
         epochs=config.train.epochs,
         shuffle=False,  # batches are in a new random order each epoch already
         verbose=1 if sys.stdout.isatty() else 2,
         callbacks=[curve, early_stopping],
     )
-    draws: list[Draw] = []
-    if config.posterior:
-        draws = sample(config, rows, ratings, items, valid, report_draws, checkpoint)
-    return model, draws, curve.points
+    return model, curve.points

@@ -5,9 +5,9 @@ the average or the likeliest weights: on real ratings by a tenth. Members are ch
 ratings differently (``MEMBERS``); their errors differ, so their mean is better than each.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,10 +15,12 @@ import tensorflow as tf
 from pipeline.config import Config, Posterior
 from pipeline.errors import UserError
 from pipeline.model.blocks import blocks
-from pipeline.model.chain import Chain, Ratings, rating
+from pipeline.model.chain import Chain, Ratings
 from pipeline.model.checkpoint import Checkpoint
-from pipeline.model.data import Array, Entities
+from pipeline.model.data import Array, Entities, read_items
 from pipeline.model.describe import attributes, components, describe, standardised
+from pipeline.model.grades import expected
+from pipeline.rows import read_rows
 
 MEMBERS = {  # name: whether ratings are grades, whether all users have the same noise
     "normal": (False, False),
@@ -63,43 +65,49 @@ def condition(
     ]
     unrated = np.zeros((titles - shape[1], histories[1].shape[1]), np.float32)
     return Ratings(
-        user, item, ratings, blocks(user, item), blocks(item, user),
-        describe([histories[0], standardised(counts[0])]),
-        describe([np.concatenate([histories[1], unrated]), known]),
-        known,
-    )  # fmt: skip
+        user=user,
+        item=item,
+        rating=ratings,
+        by_user=blocks(user, item),
+        by_item=blocks(item, user),
+        users=describe([histories[0], standardised(counts[0])]),
+        items=describe([np.concatenate([histories[1], unrated]), known]),
+        crossed=known,
+    )
 
 
 def sample(
-    config: Config, rows: dict[str, Array], ratings: Array, items: Entities,
-    valid: tuple[dict[str, Array], Array], report: Callable[[int, float], None],
+    config: Config,
+    features: Path,
+    report: Callable[[int, float], None],
     checkpoint: Checkpoint,
-) -> list[Draw]:  # fmt: skip
-    """Run the chains of all members; the same settings and rows, the same draws.
+) -> list[Draw]:
+    """Run the chains of all members; the same settings and tables, the same draws.
 
     Args:
         config: the sections model, posterior, train and dataset.
-        rows, ratings: the training rows.
-        items: the item table.
-        valid: rows and ratings to watch the mean of the draws on.
-        report: called with a sweep and the validation MSE so far.
+        features: folder of the feature tables.
+        report: called with a sweep and the MSE of the mean of the draws on ``valid`` so far.
         checkpoint: where a run that was interrupted goes on.
 
     Returns:
-        The kept draws of all members.
+        The kept draws of all members; none where the posterior is not asked for.
 
     Raises:
         UserError: a chain diverged.
     """
-    assert config.posterior is not None
+    if config.posterior is None:
+        return []
     settings, model = config.posterior, config.model
     scale = config.dataset.min_rating, config.dataset.max_rating
-    data = condition(settings, rows, ratings, items, config.train.seed)
+    items = read_items(features / "items.parquet")
+    data = condition(settings, *read_rows(features, "train"), items, config.train.seed)
+    valid, rating = read_rows(features, "valid")
     pairs = [
-        tf.constant(np.where(valid[0][name] < size, valid[0][name], 0))
-        for name, size in (("user", len(data.users.columns)), ("item", len(data.items.columns)))
+        tf.constant(np.where(valid[name] < len(side.columns), valid[name], 0))
+        for name, side in (("user", data.users), ("item", data.items))
     ]
-    number, total = 0, np.zeros(len(valid[1]))
+    number, total = 0, np.zeros(len(rating))
     for place, name in enumerate(settings.members):
         grades, common = MEMBERS[name]
         chain = Chain(
@@ -117,8 +125,8 @@ def sample(
                 number += 1
                 if (step - settings.burn_in) % settings.keep_every == 0:
                     checkpoint.keep(place, step, drawn(chain, items.known, data)._asdict())
-                if step % REPORT == 0 and len(total):
-                    mse = float(np.mean((total / number - valid[1]) ** 2))
+                if step % REPORT == 0:
+                    mse = float(np.mean((total / number - rating) ** 2))
                     report(place * settings.sweeps + step, mse)
             checkpoint.save(
                 place, step, chain.variables, {"number": number, "total": total, "error": error}
@@ -152,8 +160,8 @@ def drawn(chain: Chain, known: int, data: Ratings) -> Draw:
         items=chain.items.weights.numpy()[: known + 1].astype(np.float16),
         map=chain.items.map.numpy()[history:],
         noise=chain.noise.numpy(),
-        cuts=chain.cuts.numpy() + chain.mean if chain.grades else np.zeros(0, np.float32),
-        intercept=np.float32(chain.intercept.numpy() + chain.mean),
+        cuts=chain.grades.cuts.numpy() + chain.mean if chain.grades else np.zeros(0, np.float32),
+        intercept=np.asarray(chain.intercept.numpy() + chain.mean, np.float32),
     )
 
 
@@ -184,23 +192,26 @@ class Draws:
         rated = (item > 0) & (item < len(draw.items))
         left = tf.cast(tf.gather(draw.users, user), tf.float32)
         trained = tf.cast(tf.gather(draw.items, tf.where(rated, item, 0)), tf.float32)
-        expected = tf.matmul(tf.gather(self.described, item), draw.map)
-        right = tf.where(rated[:, None], trained, expected)
+        by_kind = tf.matmul(tf.gather(self.described, item), draw.map)
+        right = tf.where(rated[:, None], trained, by_kind)
         deep = draw.items.shape[1] - self.wide
         score = tf.reduce_sum(left[:, :deep] * right[:, :deep], 1) + draw.intercept
         if self.wide:
             crossed = tf.gather(self.attributes, item)
             score += left[:, deep] + right[:, deep]
             score += tf.reduce_sum(left[:, deep + 1 :] * crossed, 1)
-        cuts = draw.cuts if len(draw.cuts) else None
-        if cuts is None:
-            return rating(score, None, None, 0.0, self.scale)
-        return rating(score, tf.gather(draw.noise, user), cuts, 0.0, self.scale)
+        if not len(draw.cuts):
+            return tf.clip_by_value(score, *self.scale)
+        return expected(score, tf.gather(draw.noise, user), draw.cuts, self.scale[0])
 
 
 def write(draws: list[Draw], path: Path) -> None:
-    """Store draws; one file."""
-    fields = {f"{i}/{name}": array for i, d in enumerate(draws) for name, array in _fields(d)}
+    """Store draws in one file."""
+    fields: dict[str, Any] = {
+        f"{i}/{name}": array
+        for i, draw in enumerate(draws)
+        for name, array in draw._asdict().items()
+    }
     np.savez(path, **fields)
 
 
@@ -209,7 +220,3 @@ def read(path: Path) -> list[Draw]:
     with np.load(path) as file:
         number = len(file.files) // len(Draw._fields)
         return [Draw(*(file[f"{i}/{name}"] for name in Draw._fields)) for i in range(number)]
-
-
-def _fields(draw: Draw) -> Iterator[tuple[str, Array]]:
-    return iter(draw._asdict().items())

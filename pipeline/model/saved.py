@@ -74,11 +74,11 @@ class Predictor:
         network = np.clip(np.concatenate([np.zeros(0, np.float32), *parts]), *self.scale)
         if self.draws is None:
             return network
-        drawn = [
+        parts = [
             self.draws.predict(*(rows[name][start : start + BATCH] for name in ("user", "item")))
             for start in range(0, len(network), BATCH)
         ]
-        drawn = np.concatenate([np.zeros(0, np.float32), *drawn])
+        drawn = np.concatenate([np.zeros(0, np.float32), *parts])
         return self.weight * drawn + (1 - self.weight) * network
 
     def ids(self, user_id: Array, item_id: Array) -> Array:

@@ -1,0 +1,156 @@
+"""The posterior draws: what they are conditioned on, that they learn, and that a run can go on."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ITEMS, model_settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import UserError
+from pipeline.model import posterior
+from pipeline.model.blocks import blocks
+from pipeline.model.checkpoint import Checkpoint
+from pipeline.model.data import read_items
+from pipeline.model.describe import attributes, components
+from pipeline.model.grades import Grades, expected
+from pipeline.model.random import Random
+from pipeline.rows import read_rows
+
+SMALL = ["posterior.embedding=3", "posterior.history=5", "posterior.sweeps=12"]
+
+
+def settings(*overrides):
+    chosen = [*SMALL, "posterior.burn_in=2", "posterior.keep_every=2", *overrides]
+    return model_settings(*chosen)
+
+
+def sampled(features, folder, *overrides):
+    return posterior.sample(
+        settings(*overrides), features, lambda *_: None, Checkpoint(folder, [*overrides])
+    )
+
+
+def predictor(features, draws, chosen):
+    items = read_items(features / "items.parquet")
+    counts = np.bincount(read_rows(features, "train")[0]["item"], minlength=len(items.numbers))
+    known = attributes(chosen.posterior, items, counts)
+    return posterior.Draws(draws, known, chosen.model.wide is not None, (1, 10))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), min_size=1, max_size=60))
+def test_blocks_hold_every_rating_once_with_its_user(pairs):
+    user, item = np.array(pairs, "int32").T
+    seen = []
+    for block in blocks(user, item):
+        there = block.there.numpy() == 1
+        place = block.place.numpy()
+        assert (place[~there] == len(user)).all()
+        owner = np.broadcast_to(block.entity.numpy()[:, None], there.shape)
+        assert (user[place[there]] == owner[there]).all()
+        assert (item[place[there]] == block.other.numpy()[there]).all()
+        seen += place[there].tolist()
+    assert sorted(seen) == list(range(len(user)))
+
+
+def test_a_history_knows_who_rated_what_and_no_rating():
+    user, item = np.array([1, 1, 2, 2, 3]), np.array([1, 2, 1, 2, 3])
+    history = components(user, item, (5, 4), most=3, seed=0)
+    assert history[1] == pytest.approx(history[2], abs=1e-5)
+    assert abs(history[1] @ history[3]) < 1e-5
+    assert history[[0, 4]] == pytest.approx(0, abs=1e-6), "of nobody known there is no history"
+
+
+@pytest.mark.parametrize("member", posterior.MEMBERS)
+@pytest.mark.parametrize("model", ["wide", "deep", "wide_deep"])
+def test_every_member_of_every_model_learns_the_planted_taste(features, tmp_path, model, member):
+    chosen = [f"model={model}", f"posterior.members=[{member}]", "posterior.sweeps=40"]
+    draws = sampled(features, tmp_path, *chosen)
+    rows, rating = read_rows(features, "test")
+    predictions = predictor(features, draws, settings(*chosen)).predict(rows["user"], rows["item"])
+    assert np.mean((predictions - rating) ** 2) < 0.5 * rating.var()
+    assert predictions.min() >= 1
+    assert predictions.max() <= 10
+
+
+def test_strangers_and_titles_without_ratings_are_what_their_kind_is(features, tmp_path):
+    draws = sampled(features, tmp_path, "posterior.sweeps=60")
+    user, item = np.array([0, 99, 1, 2, 1]), np.array([1, 1, ITEMS + 1, ITEMS + 1, 0])
+    found = predictor(features, draws, settings()).predict(user, item)
+    assert np.isfinite(found).all()
+    assert found[0] == found[1], "one unknown user is like another"
+    assert found[2] > found[3] + 1, "user 1 likes the genre of the last title, user 2 does not"
+
+
+def test_the_same_seed_gives_the_same_draws_and_another_does_not(features, tmp_path):
+    runs = [
+        sampled(features, tmp_path / str(i), f"train.seed={s}") for i, s in enumerate((1, 1, 2))
+    ]
+    same = [np.array_equal(a.users, b.users) for a, b in zip(runs[0], runs[1], strict=True)]
+    assert all(same)
+    assert not np.array_equal(runs[0][0].users, runs[2][0].users)
+
+
+@pytest.mark.parametrize("killed_after", [1, 5, 14, 30])
+def test_a_killed_run_goes_on_to_the_very_same_draws(features, tmp_path, monkeypatch, killed_after):
+    whole = sampled(features, tmp_path / "whole")
+    swept, count = posterior.swept, []
+
+    def dies(*arguments):
+        count.append(1)
+        if len(count) > killed_after:
+            raise KeyboardInterrupt
+        return swept(*arguments)
+
+    monkeypatch.setattr(posterior, "swept", dies)
+    with pytest.raises(KeyboardInterrupt):
+        sampled(features, tmp_path / "cut")
+    monkeypatch.setattr(posterior, "swept", swept)
+    resumed = sampled(features, tmp_path / "cut")
+    assert len(resumed) == len(whole)
+    for one, other in zip(resumed, whole, strict=True):
+        for field in posterior.Draw._fields:
+            assert np.array_equal(getattr(one, field), getattr(other, field)), field
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(tmp_path):
+    variable = tf.Variable([1.0])
+    Checkpoint(tmp_path, "these").save(0, 7, [variable], {})
+    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9)[0] == 7
+    assert Checkpoint(tmp_path, "others").restore(0, [variable], 9)[0] == 0
+    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9)[0] == 0, "it was removed"
+
+
+def test_weights_that_are_no_numbers_stop_the_run_and_say_what_to_do():
+    with pytest.raises(UserError, match=r"member normal diverged in sweep 3; lower posterior"):
+        posterior.swept(lambda: tf.constant(np.nan), "normal", 3)
+
+
+def test_thresholds_find_the_shares_of_the_grades():
+    random, score = np.random.default_rng(0), tf.zeros(20_000)
+    rating = random.choice([1, 2, 3, 4, 5], 20_000, p=[0.1, 0.1, 0.4, 0.3, 0.1]).astype("float32")
+    grades, draws = Grades(rating, (1, 5), mean=3.0), Random(0)
+    wide = grades.cuts.numpy()[2] - grades.cuts.numpy()[1]
+    for _ in range(50):
+        latent = grades.draw(score, tf.ones(20_000), draws).numpy()
+    cuts = grades.cuts.numpy()
+    assert (np.diff(cuts) > 0).all()
+    assert wide == pytest.approx(1)
+    below = np.searchsorted(cuts, latent)
+    assert (below == rating - 1).all(), "a latent score lies between the thresholds of its grade"
+
+
+def test_the_expected_grade_of_certain_scores_is_the_grade():
+    cuts = np.array([1.5, 2.5, 3.5, 4.5], "float32")
+    score, certain = tf.constant([1.0, 3.0, 5.0]), tf.fill([3], 1e6)
+    assert expected(score, certain, cuts, 1).numpy() == pytest.approx([1, 3, 5])
+    assert expected(score, tf.fill([3], 1e-6), cuts, 1).numpy() == pytest.approx(
+        [3, 3, 3], abs=0.01
+    )
+
+
+def test_precisions_are_drawn_around_the_inverse_of_the_scatter():
+    scatter = tf.constant([[2.0, 0.5], [0.5, 1.0]]) * 1000
+    draws = Random(0)
+    mean = sum(draws.wishart(scatter, 1000.0).numpy() for _ in range(200)) / 200
+    assert mean == pytest.approx(np.linalg.inv(scatter.numpy() / 1000), rel=0.05)
