@@ -18,7 +18,7 @@ from pipeline.rows import read_rows
 
 
 def trained(features, *overrides):
-    settings = model_settings(*overrides)
+    settings = model_settings("posterior=none", *overrides)
     return *fit(settings, features, lambda _: None), settings
 
 

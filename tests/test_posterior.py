@@ -140,6 +140,14 @@ def test_thresholds_find_the_shares_of_the_grades():
     assert (below == rating - 1).all(), "a latent score lies between the thresholds of its grade"
 
 
+def test_thresholds_stay_in_order_where_a_grade_is_never_given():
+    rating = np.tile(np.array([1, 2, 4, 5], "float32"), 500)
+    grades, draws = Grades(rating, (1, 5), mean=3.0), Random(0)
+    for _ in range(100):
+        grades.draw(tf.constant(rating - 3), tf.ones(2000), draws)
+    assert (np.diff(grades.cuts.numpy()) >= 0).all()
+
+
 def test_the_expected_grade_of_certain_scores_is_the_grade():
     cuts = np.array([1.5, 2.5, 3.5, 4.5], "float32")
     score, certain = tf.constant([1.0, 3.0, 5.0]), tf.fill([3], 1e6)

@@ -12,6 +12,7 @@ from pipeline.model.random import Random
 
 FAR = 1e4  # beyond any threshold
 STEP = 0.7  # of a Newton step
+ROOM = 0.4  # of the way to its neighbour a threshold may go, so that their order stays
 KEPT = (0.2, 0.8)  # the thresholds nearest to these quantiles stay: they are place and scale
 
 
@@ -53,7 +54,9 @@ class Grades:
             + sign * tf.math.unsorted_segment_sum(below**power, self._grade, count)
             for power, sign in ((1, -1), (2, 1))
         )
-        self.cuts.assign_add(STEP * (slope / (bend + 1))[1:-1] * self._moves)
+        step = STEP * (slope / (bend + 1))[1:-1] * self._moves
+        room = tf.concat([[1.0], self.cuts[1:] - self.cuts[:-1], [1.0]], 0) * ROOM
+        self.cuts.assign_add(tf.clip_by_value(step, -room[:-1], room[1:]))
 
         low, high, flip = self._bounds(score, scale)
         start, end = normal_cdf(low), normal_cdf(high)
