@@ -139,6 +139,7 @@ class Train:
     """Settings of the train stage."""
 
     seed: int
+    threads: int | None
     batch_size: int
     epochs: int
     patience: int

@@ -35,6 +35,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value al
     "posterior.keep_every": (1, 1000),
     "posterior.weight": (0, 1),
     "train.seed": (0, 2**31),
+    "train.threads": (1, 4096),
     "train.batch_size": (1, 2**24),
     "train.epochs": (1, 10_000),
     "train.patience": (1, 10_000),

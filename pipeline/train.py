@@ -30,11 +30,13 @@ from pipeline.tables import (
 def main() -> None:
     """Run the stage on params.yaml."""
     config = load()
+    from pipeline.model import use_threads
     from pipeline.model.checkpoint import Checkpoint
     from pipeline.model.fit import fit  # after the settings are checked: TensorFlow takes seconds
     from pipeline.model.posterior import sample
     from pipeline.model.saved import Predictor, save
 
+    use_threads(config.train.threads)
     with tracking.run(config) as run:
         rows = {part: tracking.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
         checkpoint = Checkpoint(CHECKPOINT, [rows, asdict(config)])

@@ -12,8 +12,10 @@ from pipeline.model import posterior
 from pipeline.model.blocks import blocks
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.data import read_items
-from pipeline.model.describe import attributes, components
+from pipeline.model.describe import attributes
+from pipeline.model.draws import Draw, Draws
 from pipeline.model.grades import Grades, expected
+from pipeline.model.history import components
 from pipeline.model.random import Random
 from pipeline.rows import read_rows
 
@@ -35,7 +37,7 @@ def predictor(features, draws, chosen):
     items = read_items(features / "items.parquet")
     counts = np.bincount(read_rows(features, "train")[0]["item"], minlength=len(items.numbers))
     known = attributes(chosen.posterior, items, counts)
-    return posterior.Draws(draws, known, chosen.model.wide is not None, (1, 10))
+    return Draws(draws, known, chosen.model.wide is not None, (1, 10))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), min_size=1, max_size=60))
@@ -109,16 +111,16 @@ def test_a_killed_run_goes_on_to_the_very_same_draws(features, tmp_path, monkeyp
     resumed = sampled(features, tmp_path / "cut")
     assert len(resumed) == len(whole)
     for one, other in zip(resumed, whole, strict=True):
-        for field in posterior.Draw._fields:
+        for field in Draw._fields:
             assert np.array_equal(getattr(one, field), getattr(other, field)), field
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path):
     variable = tf.Variable([1.0])
-    Checkpoint(tmp_path, "these").save(0, 7, [variable], {})
-    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9)[0] == 7
-    assert Checkpoint(tmp_path, "others").restore(0, [variable], 9)[0] == 0
-    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9)[0] == 0, "it was removed"
+    Checkpoint(tmp_path, "these").save(0, 7, [variable])
+    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9) == 7
+    assert Checkpoint(tmp_path, "others").restore(0, [variable], 9) == 0
+    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9) == 0, "it was removed"
 
 
 def test_weights_that_are_no_numbers_stop_the_run_and_say_what_to_do():

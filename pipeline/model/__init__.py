@@ -10,7 +10,14 @@ _terminal = os.dup(STDERR)
 with open(os.devnull, "wb") as _nowhere:  # noqa: PTH123
     os.dup2(_nowhere.fileno(), STDERR)
 try:
-    import tensorflow  # noqa: F401
+    import tensorflow as tf
 finally:
     os.dup2(_terminal, STDERR)
     os.close(_terminal)
+
+
+def use_threads(number: int | None) -> None:
+    """Let TensorFlow use so many cores, None for all; before it has computed anything."""
+    if number is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(number)
+        tf.config.threading.set_inter_op_parallelism_threads(number)

@@ -32,33 +32,28 @@ class Checkpoint:
                 shutil.rmtree(other)
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def restore(
-        self, place: int, variables: list[tf.Variable], sweeps: int
-    ) -> tuple[int, dict[str, Array]]:
-        """Set the variables of chain ``place``, of so many sweeps, to where they were.
+    def restore(self, place: int, variables: list[tf.Variable], sweeps: int) -> int:
+        """Set the variables of chain ``place`` to where they were.
 
         Returns:
-            The sweeps that are done, 0 for none, and the extra values saved with them.
+            How many of its sweeps are done. Of a chain that is done the variables are let be: those
+            that go on from chain to chain are set when the one that was at work is restored.
         """
         path = self.folder / STATE
         if not path.exists():
-            return 0, {}
+            return 0
         with np.load(path) as file:
             state = dict(file)
-        if int(state["place"]) > place:  # this chain is done, a later one was at work
-            return sweeps, state
-        if int(state["place"]) < place:
-            return 0, {}
+        if int(state["place"]) != place:
+            return sweeps if int(state["place"]) > place else 0
         for i, variable in enumerate(variables):
             variable.assign(state[f"variable/{i}"])
-        return int(state["step"]), state
+        return int(state["step"])
 
-    def save(
-        self, place: int, step: int, variables: list[tf.Variable], extra: dict[str, Any]
-    ) -> None:
+    def save(self, place: int, step: int, variables: list[tf.Variable]) -> None:
         """Save the state after a sweep, in one step."""
         arrays = {f"variable/{i}": variable.numpy() for i, variable in enumerate(variables)}
-        self._write(STATE, arrays | {"place": place, "step": step} | extra)
+        self._write(STATE, arrays | {"place": place, "step": step})
 
     def keep(self, place: int, step: int, arrays: dict[str, Array]) -> None:
         """Keep a draw."""

@@ -7,10 +7,10 @@ ratings differently (``MEMBERS``); their errors differ, so their mean is better 
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from rich.progress import track
 
 from pipeline.config import Config, Posterior
 from pipeline.errors import UserError
@@ -18,8 +18,9 @@ from pipeline.model.blocks import blocks
 from pipeline.model.chain import Chain, Ratings
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.data import Array, Entities, read_items
-from pipeline.model.describe import attributes, components, describe, standardised
-from pipeline.model.grades import expected
+from pipeline.model.describe import attributes, describe, standardised
+from pipeline.model.draws import Draw
+from pipeline.model.history import components
 from pipeline.rows import read_rows
 
 MEMBERS = {  # name: whether ratings are grades, whether all users have the same noise
@@ -28,26 +29,6 @@ MEMBERS = {  # name: whether ratings are grades, whether all users have the same
     "grades_common": (True, True),
 }
 REPORT = 10  # sweeps between two points of the curve
-
-
-class Draw(NamedTuple):
-    """One draw of all weights, as it is stored.
-
-    Attributes:
-        users: float16 [known + 1, n]; row 0 is any user who was not trained on.
-        items: float16 [known + 1, m].
-        map: float32 [attributes + 1, m]; puts titles without ratings where their kind is.
-        noise: float32 [known + 1], precision of each user.
-        cuts: float32 [grades - 1]; none where ratings are numbers.
-        intercept: float32 [].
-    """
-
-    users: Array
-    items: Array
-    map: Array
-    noise: Array
-    cuts: Array
-    intercept: Array
 
 
 def condition(
@@ -107,34 +88,52 @@ def sample(
         tf.constant(np.where(valid[name] < len(side.columns), valid[name], 0))
         for name, side in (("user", data.users), ("item", data.items))
     ]
-    number, total = 0, np.zeros(len(rating))
+    mean = RunningMean(pairs, rating)
     for place, name in enumerate(settings.members):
         grades, common = MEMBERS[name]
-        chain = Chain(
-            data, scale, settings.embedding if model.deep else 0, model.wide is not None,
-            grades, common, seed=config.train.seed * len(MEMBERS) + place,
-        )  # fmt: skip
+        seed = config.train.seed * len(MEMBERS) + place
+        embedding, wide = settings.embedding if model.deep else 0, model.wide is not None
+        chain = Chain(data, scale, embedding, wide, grades, common, seed)
         sweep, predict = tf.function(chain.sweep, autograph=False), tf.function(chain.predict)
-        begin, state = checkpoint.restore(place, chain.variables, settings.sweeps)
-        if begin:
-            number, total = int(state["number"]), state["total"]
-        for step in range(begin + 1, settings.sweeps + 1):
-            error = swept(sweep, name, step)
+        begin = checkpoint.restore(place, [*chain.variables, *mean.variables], settings.sweeps)
+        steps = range(begin + 1, settings.sweeps + 1)
+        for step in track(steps, f"{name}, {settings.sweeps} sweeps"):
+            swept(sweep, name, step)
             if step > settings.burn_in:
-                total += predict(*pairs).numpy()
-                number += 1
+                mean.add(predict)
                 if (step - settings.burn_in) % settings.keep_every == 0:
                     checkpoint.keep(place, step, drawn(chain, items.known, data)._asdict())
                 if step % REPORT == 0:
-                    mse = float(np.mean((total / number - rating) ** 2))
-                    report(place * settings.sweeps + step, mse)
-            checkpoint.save(
-                place, step, chain.variables, {"number": number, "total": total, "error": error}
-            )
+                    report(place * settings.sweeps + step, mean.mse())
+            checkpoint.save(place, step, [*chain.variables, *mean.variables])
     return [Draw(**arrays) for arrays in checkpoint.kept()]
 
 
-def swept(sweep: Callable[[], tf.Tensor], name: str, step: int) -> float:
+class RunningMean:
+    """The mean prediction of all sweeps so far for some pairs, and its error.
+
+    Args:
+        pairs: user and item, int32 [n] each.
+        rating: what is right: float32 [n].
+    """
+
+    def __init__(self, pairs: list[tf.Tensor], rating: Array) -> None:
+        self.pairs, self.rating = pairs, rating
+        self.number, self.total = tf.Variable(0.0), tf.Variable(np.zeros(len(rating)))
+        self.variables = [self.number, self.total]
+
+    def add(self, predict: Callable[..., tf.Tensor]) -> None:
+        """Take in the predictions of one more sweep."""
+        self.total.assign_add(tf.cast(predict(*self.pairs), tf.float64))
+        self.number.assign_add(1)
+
+    def mse(self) -> float:
+        """Return the mean squared error of the mean."""
+        mean = self.total.numpy() / self.number.numpy()
+        return float(np.mean((mean - self.rating) ** 2))
+
+
+def swept(sweep: Callable[[], tf.Tensor], name: str, step: int) -> None:
     """Sweep once.
 
     Raises:
@@ -149,7 +148,6 @@ def swept(sweep: Callable[[], tf.Tensor], name: str, step: int) -> float:
             f"train: the posterior member {name} diverged in sweep {step}; "
             "lower posterior.embedding or posterior.history."
         )
-    return error
 
 
 def drawn(chain: Chain, known: int, data: Ratings) -> Draw:
@@ -163,60 +161,3 @@ def drawn(chain: Chain, known: int, data: Ratings) -> Draw:
         cuts=chain.grades.cuts.numpy() + chain.mean if chain.grades else np.zeros(0, np.float32),
         intercept=np.asarray(chain.intercept.numpy() + chain.mean, np.float32),
     )
-
-
-class Draws:
-    """Predicts ratings as the mean over draws.
-
-    Args:
-        draws: at least one.
-        known: attributes of all titles, as ``describe.attributes`` gives them.
-        wide: whether users have biases and crosses.
-        scale: lowest and highest rating.
-    """
-
-    def __init__(self, draws: list[Draw], known: Array, wide: bool, scale: tuple[int, int]) -> None:
-        self.draws, self.wide, self.scale = draws, wide, scale
-        self.attributes = tf.constant(known)
-        self.described = tf.concat([self.attributes, tf.ones([len(known), 1])], 1)
-
-    def predict(self, user: Array, item: Array) -> Array:
-        """Predict pairs of table rows, int32 [n]: float32 [n], on the scale."""
-        if not len(user):
-            return np.zeros(0, np.float32)
-        total = sum(self._one(draw, tf.constant(user), tf.constant(item)) for draw in self.draws)
-        return total.numpy() / np.float32(len(self.draws))
-
-    def _one(self, draw: Draw, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
-        user = tf.where(user < len(draw.users), user, 0)
-        rated = (item > 0) & (item < len(draw.items))
-        left = tf.cast(tf.gather(draw.users, user), tf.float32)
-        trained = tf.cast(tf.gather(draw.items, tf.where(rated, item, 0)), tf.float32)
-        by_kind = tf.matmul(tf.gather(self.described, item), draw.map)
-        right = tf.where(rated[:, None], trained, by_kind)
-        deep = draw.items.shape[1] - self.wide
-        score = tf.reduce_sum(left[:, :deep] * right[:, :deep], 1) + draw.intercept
-        if self.wide:
-            crossed = tf.gather(self.attributes, item)
-            score += left[:, deep] + right[:, deep]
-            score += tf.reduce_sum(left[:, deep + 1 :] * crossed, 1)
-        if not len(draw.cuts):
-            return tf.clip_by_value(score, *self.scale)
-        return expected(score, tf.gather(draw.noise, user), draw.cuts, self.scale[0])
-
-
-def write(draws: list[Draw], path: Path) -> None:
-    """Store draws in one file."""
-    fields: dict[str, Any] = {
-        f"{i}/{name}": array
-        for i, draw in enumerate(draws)
-        for name, array in draw._asdict().items()
-    }
-    np.savez(path, **fields)
-
-
-def read(path: Path) -> list[Draw]:
-    """Read what ``write`` wrote."""
-    with np.load(path) as file:
-        number = len(file.files) // len(Draw._fields)
-        return [Draw(*(file[f"{i}/{name}"] for name in Draw._fields)) for i in range(number)]

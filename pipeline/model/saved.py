@@ -12,10 +12,9 @@ from omegaconf import OmegaConf
 
 from pipeline.config import Config, Model, Posterior
 from pipeline.errors import UserError
-from pipeline.model import posterior
 from pipeline.model.data import Array, batches, read_items, read_users
 from pipeline.model.describe import attributes
-from pipeline.model.posterior import Draw
+from pipeline.model.draws import Draw, Draws, read, write
 from pipeline.model.wide_deep import WideDeep
 from pipeline.rows import HISTORY
 from pipeline.tables import replace_json
@@ -27,7 +26,7 @@ BATCH = 65_536  # rows predicted at a time: bounds memory, and larger is not fas
 def save(model: WideDeep, draws: list[Draw], config: Config, folder: Path) -> None:
     """Write weights and settings to ``folder``; the user and item tables are put beside them."""
     if draws:
-        posterior.write(draws, folder / DRAWS)
+        write(draws, folder / DRAWS)
     model.save_weights(folder / WEIGHTS)
     settings = {
         "model": asdict(config.model),
@@ -62,9 +61,9 @@ class Predictor:
             counts = pq.read_table(items, columns=["item_count"])["item_count"].to_numpy()
             known = attributes(own, self.model.items, counts)
             wide = settings["model"]["wide"] is not None
-            draws = posterior.read(folder / DRAWS)
+            draws = read(folder / DRAWS)
             self.weight = own.weight
-            self.draws = posterior.Draws(draws, known, wide, self.scale)
+            self.draws = Draws(draws, known, wide, self.scale)
         self._users = _Lookup(users, "user")
         self._items = _Lookup(items, "item")
 
