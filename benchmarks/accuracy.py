@@ -137,10 +137,13 @@ def main() -> None:
         peers = chosen("--peers", options.peers, PEERS)
         python = environment(CACHE)
         os.environ.pop("MLFLOW_TRACKING_URI", None)  # the runs vanish with the working folder
-        found = []
-        for name in names:
-            found.append({"name": name} | compare(DATASETS[name], data, peers, python))
-            replace_json(readme.results("accuracy"), {"machine": machine(), "datasets": found})
+        path = readme.results("accuracy")
+        before = json.loads(path.read_text(encoding="utf-8"))["datasets"] if path.exists() else []
+        found = {dataset["name"]: dataset for dataset in before}
+        for name in names:  # those that are left out keep their figures
+            found[name] = {"name": name} | compare(DATASETS[name], data, peers, python)
+            ordered = [found[known] for known in DATASETS if known in found]
+            replace_json(path, {"machine": machine(), "datasets": ordered})
     readme.rewrite("accuracy", table)
 
 

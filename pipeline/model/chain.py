@@ -32,7 +32,7 @@ class Ratings(NamedTuple):
     """What a chain is conditioned on.
 
     Attributes:
-        user, item: int32 [n].
+        user: int32 [n].
         rating: float32 [n].
         by_user, by_item: the same, grouped.
         users, items: what is known of either side.
@@ -40,7 +40,6 @@ class Ratings(NamedTuple):
     """
 
     user: Array
-    item: Array
     rating: Array
     by_user: list[Block]
     by_item: list[Block]
@@ -102,7 +101,7 @@ class Chain:
         self.users = Side(data.users, data.by_user, first[0], deep)
         self.items = Side(data.items, data.by_item, first[1], deep)
         self.crossed = tf.constant(data.crossed)
-        self.user, self.item = tf.constant(data.user), tf.constant(data.item)
+        self.user = tf.constant(data.user)
         self.mean, variance = float(data.rating.mean()), float(data.rating.var()) or 1.0
         self.latent = tf.Variable(np.append(data.rating - self.mean, 0).astype(np.float32))
         self.fitted = tf.Variable(tf.zeros(self.n + 1))
@@ -165,11 +164,13 @@ class Chain:
         if not self.wide:
             return lambda block: tf.zeros_like(block.there) + self.intercept
         bias, cross = self.users.weights[:, self.deep], self.users.weights[:, self.deep + 1 :]
-        crossed = tf.reduce_sum(tf.gather(cross, self.user) * tf.gather(self.crossed, self.item), 1)
-        crossed = tf.concat([crossed, [0.0]], 0)
-        return lambda block: (
-            tf.gather(bias, block.other) + tf.gather(crossed, block.place) + self.intercept
-        )
+
+        def rest(block: Block) -> tf.Tensor:
+            mine = tf.gather(self.crossed, block.entity)[..., None]
+            crossed = tf.matmul(tf.gather(cross, block.other), mine)[..., 0]
+            return tf.gather(bias, block.other) + crossed + self.intercept
+
+        return rest
 
     def _draw_weights(
         self, side: Side, design: tf.Tensor, rest: Callable[[Block], tf.Tensor], own_noise: bool

@@ -47,7 +47,6 @@ def condition(
     unrated = np.zeros((titles - shape[1], histories[1].shape[1]), np.float32)
     return Ratings(
         user=user,
-        item=item,
         rating=ratings,
         by_user=blocks(user, item),
         by_item=blocks(item, user),
