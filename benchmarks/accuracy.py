@@ -1,8 +1,8 @@
 """How near our ratings come, beside the strongest methods one could install instead.
 
 ``python -m benchmarks.accuracy`` makes the tables of each data set as ``dvc repro`` would, fits our
-model and every peer to the same training and validation rows, one after the other in fresh
-processes, and compares the predictions of the same test rows. It writes
+model to the training rows and every peer to the training and validation rows, one after the other
+in fresh processes, and compares the predictions of the same test rows. It writes
 benchmarks/results/accuracy.json and from that the table of the README (``--readme``: only the
 latter). The stages run on the settings of conf/ in a copy of the code, so the repository's own
 params.yaml, data and models stay as they are.

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UserError
 from pipeline.model import posterior
+from pipeline.model.algebra import inner
 from pipeline.model.blocks import blocks
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.data import read_items
@@ -157,6 +158,14 @@ def test_the_expected_grade_of_certain_scores_is_the_grade():
     assert expected(score, tf.fill([3], 1e-6), cuts, 1).numpy() == pytest.approx(
         [3, 3, 3], abs=0.01
     )
+
+
+def test_long_products_are_the_same_each_time_and_right():
+    random = np.random.default_rng(0)
+    left, right = (tf.constant(random.normal(size=(50_001, 9)), tf.float32) for _ in range(2))
+    products = [inner(left, right).numpy() for _ in range(20)]
+    assert all(np.array_equal(product, products[0]) for product in products)
+    assert products[0] == pytest.approx(left.numpy().T @ right.numpy(), abs=0.05)
 
 
 def test_precisions_are_drawn_around_the_inverse_of_the_scatter():

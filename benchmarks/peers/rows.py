@@ -19,8 +19,8 @@ Fit = Callable[["Rows"], Callable[[], Array]]  # fits; what it returns predicts 
 class Rows:
     """What a peer may learn from, and the pairs it is to predict.
 
-    The first three are the train rows and below them the valid rows, as our model is fitted on both
-    in the end too; a peer that stops early holds out some. ``user`` and ``item`` are rows of
+    The first three are the train rows and below them the valid rows, which our model does not learn
+    from; a peer that stops early holds out some. ``user`` and ``item`` are rows of
     ``users`` and ``items``. The sums and counts in those tables are of the train rows alone, so no
     peer uses them.
     """

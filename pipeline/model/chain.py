@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from pipeline.model.algebra import inner
 from pipeline.model.blocks import Block
 from pipeline.model.data import Array
 from pipeline.model.describe import Description
@@ -60,7 +61,7 @@ class Side:
         self.known, self.number = tf.constant(known), float(known.sum())
         self.columns, self.groups = tf.constant(description.columns), description.groups
         self.blocks, width = grouped, start.shape[1]
-        self.gram = tf.matmul(self.columns * self.known, self.columns, transpose_a=True)
+        self.gram = inner(self.columns * self.known, self.columns)
         self.weights = tf.Variable(start)
         self.map = tf.Variable(tf.zeros([self.columns.shape[1], width]))
         precision = [START] * deep + [2.0] * (width > deep) + [20.0] * (width - deep - 1)
@@ -207,12 +208,12 @@ class Chain:
         shrink = tf.repeat(side.shrink, sizes)
         root = tf.linalg.cholesky(side.gram + tf.linalg.diag(shrink))
         spread = self.random.rows(side.precision, side.columns.shape[1])
-        moment = tf.matmul(side.columns, side.weights * side.known, transpose_a=True)
+        moment = inner(side.columns, side.weights * side.known)
         mean = tf.linalg.cholesky_solve(root, moment)
         side.map.assign(mean + tf.linalg.triangular_solve(root, spread, adjoint=True))
         residual = (side.weights - side.expected()) * side.known
-        scatter = tf.matmul(residual, residual, transpose_a=True) + 0.1 * tf.eye(width)
-        scatter += tf.matmul(side.map * shrink[:, None], side.map, transpose_a=True)
+        scatter = inner(residual, residual) + 0.1 * tf.eye(width)
+        scatter += inner(side.map * shrink[:, None], side.map)
         side.precision.assign(self.random.wishart(scatter, side.number + width + 1 + sum(sizes)))
         size = tf.reduce_sum(tf.matmul(side.map, side.precision) * side.map, 1)
         shrinks = [
