@@ -30,7 +30,7 @@ def padded(lists: Any) -> Array:
 
 
 def fit(rows: Rows) -> Callable[[], Array]:
-    """Find the number of epochs on the last tenth, the valid rows; then train on all rows."""
+    """Find the number of epochs on a random tenth of the rows; then train on all of them."""
     tf.keras.utils.set_random_seed(0)
     before, after = histories(rows)
     mean = rows.rating.mean()
@@ -60,11 +60,13 @@ def fit(rows: Rows) -> Callable[[], Array]:
     history = [f"{name}_{figure}" for name in ("user", "item") for figure in ("mean", "count")]
     features += [DenseFeat(name) for name in (*numbers, *history)]
     seen, test = inputs(rows.user, rows.item, before), inputs(rows.test_user, rows.test_item, after)
+    order = np.random.default_rng(0).permutation(len(rows.rating))  # Keras holds out the last
+    seen = {name: column[order] for name, column in seen.items()}
 
     def trained(epochs: int, **options: Any) -> Any:
         network = WDL(features, features, (64, 32), task="regression", seed=0)
         network.compile("adam", "mse")
-        network.fit(seen, rows.rating - mean, BATCH, epochs, verbose=2, **options)
+        network.fit(seen, rows.rating[order] - mean, BATCH, epochs, verbose=2, **options)
         return network
 
     stop = tf.keras.callbacks.EarlyStopping("val_loss", patience=2)
