@@ -14,9 +14,9 @@ PEERS = {  # module.peer in benchmarks/peers; how it is called in the README
     "surprise.neighbours": "item neighbours (Surprise KNNBaseline)",
     "deepctr.wide_deep": "Wide & Deep (DeepCTR)",
     "myfm.plain": "Bayesian factorisation machine (myfm)",
-    "myfm.flipped": "Bayesian SVD++ on both sides (myfm)",
-    "myfm.flipped_genres": "the same with genres and type (myfm)",
-    "myfm.probit": "the same as an ordered probit (myfm)",
+    "myfm.flipped": "Bayesian SVD++ (myfm)",
+    "myfm.flipped_genres": "Bayesian SVD++ with genres and type (myfm)",
+    "myfm.probit": "Bayesian SVD++, ordered probit (myfm)",
 }
 
 
