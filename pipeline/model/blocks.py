@@ -11,6 +11,9 @@ ROWS = 40_000  # ratings of a block: what is gathered for one stays in the cache
 SLACK = 1.2  # of two histories in a block, the longer is at most so many times the shorter
 
 
+KINDS = (tf.int32, tf.int32, tf.int32, tf.float32)  # of a block's arrays
+
+
 class Block(NamedTuple):
     """The ratings of some entities, a line each, filled up to the longest.
 
@@ -46,7 +49,6 @@ def blocks(entity: Array, other: Array) -> list[Block]:
             np.where(there, place, n),
             there,
         )
-        kinds = (tf.int32, tf.int32, tf.int32, tf.float32)
-        found.append(Block(*(tf.constant(a, k) for a, k in zip(arrays, kinds, strict=True))))
+        found.append(Block(*(tf.constant(a, k) for a, k in zip(arrays, KINDS, strict=True))))
         first = end
     return found

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.model.algebra import inner
-from pipeline.model.blocks import Block
+from pipeline.model.blocks import KINDS, Block
 from pipeline.model.data import Array
 from pipeline.model.describe import Description
 from pipeline.model.grades import Grades, expected
@@ -27,6 +27,10 @@ from pipeline.model.random import Random
 CONSISTENCY = 5.0  # a user's noise is learned as if beside so many average ratings
 START = 15.0  # precision of embeddings before the first sweep: small, so that they grow
 FREE = 1e-3  # prior precision of the constant: none to speak of
+ABREAST = 4  # blocks that are worked on at the same time: more only take memory
+SHAPES = ([None], [None, None], [None, None], [None, None])
+BLOCK = Block(*map(tf.TensorSpec, SHAPES, KINDS))  # of any size: the drawing is traced just once
+CALLED = {"_noinline": True}  # nor copied into the graph as often
 
 
 class Ratings(NamedTuple):
@@ -179,24 +183,33 @@ class Chain:
         """Draw the weights of every entity of a side from their joint normal distribution."""
         width, expected = side.weights.shape[1], side.expected()
         pull = tf.matmul(expected, side.precision)
-        entities, drawn, places, fitted = [], [], [], []
-        for block in side.blocks:
-            known = tf.gather(design, block.other) * block.there[..., None]
+        normal = self.random.normal(side.weights.shape)
+
+        def one(block: Block) -> tuple[tf.Tensor, tf.Tensor]:
+            known = tf.gather(design, block.other)
             offset = rest(block)
             target = tf.gather(self.latent, block.place) - offset
-            noise = tf.gather(self.noise, block.entity if own_noise else block.other)
-            weighted = known * (noise[:, None] if own_noise else noise)[..., None]
+            noise = tf.gather(self.noise, block.entity[:, None] if own_noise else block.other)
+            weighted = known * (noise * block.there)[..., None]
             precision = tf.matmul(weighted, known, transpose_a=True) + side.precision
             evidence = tf.matmul(weighted, target[..., None], transpose_a=True)
             root = tf.linalg.cholesky(precision)
             evidence += tf.gather(pull, block.entity)[..., None]
             half = tf.linalg.triangular_solve(root, evidence)
-            half += self.random.normal(tf.shape(half))
+            half += tf.gather(normal, block.entity)[..., None]
             weights = tf.linalg.triangular_solve(root, half, adjoint=True)
+            fitted = tf.matmul(known, weights)[..., 0] + offset
+            return weights[..., 0], tf.reshape(fitted, [-1])
+
+        draw = tf.function(one, [BLOCK], autograph=False, experimental_attributes=CALLED)
+        entities, drawn, places, fitted = [], [], [], list[tf.Tensor]()
+        for block in side.blocks:
+            with tf.control_dependencies(fitted[-ABREAST:][:1]):
+                weights, scores = draw(block)
             entities.append(block.entity)
-            drawn.append(weights[..., 0])
+            drawn.append(weights)
             places.append(tf.reshape(block.place, [-1]))
-            fitted.append(tf.reshape(tf.matmul(known, weights)[..., 0] + offset, [-1]))
+            fitted.append(scores)
         side.weights.assign(expected)  # of those without ratings there is no more to know
         side.weights.scatter_nd_update(tf.concat(entities, 0)[:, None], tf.concat(drawn, 0))
         self.fitted.scatter_nd_update(tf.concat(places, 0)[:, None], tf.concat(fitted, 0))

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from pipeline.config import Deep
 from pipeline.model.data import Entities
+from pipeline.model.table import Table
 
 
 class DeepPart(keras.layers.Layer):
@@ -14,9 +15,9 @@ class DeepPart(keras.layers.Layer):
         super().__init__(name="deep")
         self.users, self.items = users, items
 
-        def table(name: str, rows: int, size: int) -> keras.layers.Embedding:
+        def table(name: str, rows: int, size: int) -> Table:
             start = keras.initializers.RandomNormal(stddev=0.01)
-            return keras.layers.Embedding(rows, size, embeddings_initializer=start, name=name)
+            return Table(rows, size, embeddings_initializer=start, name=name)
 
         self.user = table("user", users.known + 1, settings.embedding)
         self.item = table("item", items.known + 1, settings.embedding)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from pipeline.config import Wide
 from pipeline.model.data import Array, Entities
+from pipeline.model.table import Table
 
 
 def hashed_cross(left: tf.Tensor, right: tf.Tensor, salt: Array, buckets: int) -> tf.Tensor:
@@ -38,8 +39,8 @@ class WidePart(keras.layers.Layer):
         super().__init__(name="wide")
         self.buckets = settings.buckets
 
-        def column(name: str, rows: int) -> keras.layers.Embedding:
-            return keras.layers.Embedding(rows, 1, embeddings_initializer="zeros", name=name)
+        def column(name: str, rows: int) -> Table:
+            return Table(rows, 1, embeddings_initializer="zeros", name=name)
 
         self.user_bias = column("user_bias", users.known + 1)
         self.item_bias = column("item_bias", items.known + 1)
