@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import readme
-from benchmarks.accuracy_table import OURS, PEERS, table
+from benchmarks.accuracy_table import OURS, PEERS, SHORT, SWEEPS, table
 from benchmarks.data import CACHE
 from benchmarks.environment import environment
 from benchmarks.process import ROOT, machine, measured
@@ -45,12 +45,17 @@ DATASETS = {
 }
 
 
+def overrides(dataset: Dataset, data: Path) -> list[str]:
+    """Return what to compose for a data set whose files are in the folder ``data``."""
+    place = [f"dataset.path='{data / dataset.folder}'"] if dataset.folder else []
+    return [*dataset.overrides, *place]
+
+
 def prepare(work: Path, dataset: Dataset, data: Path) -> None:
     """Make the feature tables of a data set in the folder ``work``, in a copy of the code."""
     for name in ("pipeline", "conf"):
         shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
-    place = [f"dataset.path='{data / dataset.folder}'"] if dataset.folder else []
-    measured("pipeline.compose", *dataset.overrides, *place, cwd=work)
+    measured("pipeline.compose", *overrides(dataset, data), cwd=work)
     for stage in ("download", "clean", "features"):
         measured(f"pipeline.{stage}", cwd=work)
 
@@ -74,11 +79,14 @@ def compare(dataset: Dataset, data: Path, peers: list[str], python: Path) -> dic
         work = Path(name)
         prepare(work, dataset, data)
         features, took, files = work / FEATURES, {}, []
-        for contender in (OURS, *peers):
+        for contender in (OURS, SHORT, *peers):
             files.append(work / f"{contender}.npy")
+            if contender == SHORT:
+                short = f"posterior.sweeps={SWEEPS}"
+                measured("pipeline.compose", *overrides(dataset, data), short, cwd=work)
             took[contender] = (
                 fit_ours(work, files[-1])
-                if contender == OURS
+                if contender in (OURS, SHORT)
                 else fit_peer(contender, python, features, files[-1])
             )
             seconds, gb = took[contender]["fit_seconds"], took[contender]["peak_gb"]

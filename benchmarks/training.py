@@ -1,0 +1,203 @@
+"""How fast the model trains: beside stock Keras on the same network, and beside the machine's peak.
+
+``python -m benchmarks.training`` times, at several numbers of users and widths of the embeddings,
+an epoch of the network as it is trained here and as ``keras.Model.fit`` with Adam would train it, in
+turns and on the same rows; then, on generated ratings of as many users and titles as Kaggle's, how
+long both take to the same validation MSE; then what share of this machine's matrix products and
+copies of memory the network and a sweep of the posterior reach. It writes
+benchmarks/results/training.json and from that the tables of the README (``--readme``: only that).
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from benchmarks import readme
+from benchmarks.accuracy import Dataset, prepare
+from benchmarks.process import machine
+from pipeline.compose import compose
+from pipeline.config import Config, check
+from pipeline.errors import exit_on_user_error
+from pipeline.tables import FEATURES, replace_json
+
+USERS, ITEMS = 270_000, 25_000  # about as many as Kaggle's
+SIZES = (  # users, embedding, rows
+    (10_000, 32, 2**18),
+    (90_000, 32, 2**18),
+    (USERS, 32, 2**18),
+    (USERS, 16, 2**18),
+    (USERS, 64, 2**18),
+    (USERS, 32, 2**20),
+)
+EPOCHS = 3
+TABLES = {  # overrides of conf/
+    "as many users and titles as Kaggle's": (
+        "dataset.users=270033", "dataset.items=24905", "dataset.ratings=2400000",
+    ),
+    "`dvc repro`": (),
+}  # fmt: skip
+
+
+def settings(*overrides: str) -> Config:
+    """Compose conf/."""
+    return check(OmegaConf.create(compose([*overrides])))
+
+
+def speed(users: int, embedding: int, rows: int) -> dict[str, Any]:
+    """Time epochs of both in turns; the first of each does not count."""
+    import keras
+
+    from benchmarks.networks import Ours, Stock, entities, ratings
+
+    keras.utils.set_random_seed(0)
+    config = settings(f"model.deep.embedding={embedding}")
+    columns = ratings(rows, users, ITEMS)
+    known = entities(users, ITEMS)
+    seconds: dict[str, list[float]] = {"ours": [], "stock": []}
+    contenders = {
+        name: kind(config.model, *known, config.train.batch_size)
+        for name, kind in (("ours", Ours), ("stock", Stock))
+    }
+    for _ in range(1 + EPOCHS):
+        for name, contender in contenders.items():
+            start = time.perf_counter()
+            contender.epoch(columns)
+            seconds[name].append(time.perf_counter() - start)
+    rate = {name: rows / statistics.median(took[1:]) for name, took in seconds.items()}
+    print(f"{users:>8,} users, {embedding} wide, {rows:,} rows: "
+          f"{rate['ours']:,.0f} against {rate['stock']:,.0f} examples/s", flush=True)  # fmt: skip
+    return {
+        "users": users, "embedding": embedding, "rows": rows,
+        **{name: round(figure) for name, figure in rate.items()},
+        "ratio": round(rate["ours"] / rate["stock"], 2),
+    }  # fmt: skip
+
+
+def race(features: Path) -> dict[str, Any]:
+    """Train both on the same ratings; how long until both are as good as the worse of them gets."""
+    import keras
+
+    from benchmarks.networks import Ours, Stock
+    from pipeline.model.data import read_items, read_users
+    from pipeline.rows import read_rows
+
+    config, curves = settings(), {}
+    known = read_users(features / "users.parquet"), read_items(features / "items.parquet")
+    columns, valid = read_rows(features, "train"), read_rows(features, "valid")
+    for name, kind in (("ours", Ours), ("stock", Stock)):
+        keras.utils.set_random_seed(0)
+        contender = kind(config.model, *known, config.train.batch_size)
+        contender.model.adapt(*columns)
+        curve, took = [], 0.0
+        for _ in range(EPOCHS):
+            start = time.perf_counter()
+            contender.epoch(columns)
+            took += time.perf_counter() - start
+            mse = contender.model.evaluate(*valid, batch_size=2**14, verbose=0)
+            curve.append({"seconds": round(took, 2), "valid_mse": round(mse, 4)})
+            print(f"{name}: {curve[-1]}", flush=True)
+        curves[name] = curve
+    target = max(min(point["valid_mse"] for point in curve) for curve in curves.values())
+    reached = {
+        name: next(point["seconds"] for point in curve if point["valid_mse"] <= target)
+        for name, curve in curves.items()
+    }
+    return {"rows": len(columns[1]), "curves": curves, "target": target, "seconds": reached}
+
+
+def shares(features: Path, ours: float) -> dict[str, Any]:
+    """Relate a sweep, and the network at ``ours`` examples per second, to the machine's peak."""
+    import tensorflow as tf
+
+    from benchmarks import peak
+    from pipeline.model.chain import Chain
+    from pipeline.model.data import read_items
+    from pipeline.model.posterior import condition
+    from pipeline.rows import read_rows
+
+    config = settings()
+    assert config.posterior is not None
+    assert config.model.deep is not None
+    items = read_items(features / "items.parquet")
+    rows, rating = read_rows(features, "train")
+    data = condition(config.posterior, rows, rating, items, seed=0)
+    chain = Chain(data, (1, 10), config.posterior.embedding, True, False, False, seed=0)
+    sweep = tf.function(chain.sweep, autograph=False)
+    seconds, most = peak.best(lambda: float(sweep())), peak.machine_peak(os.cpu_count() or 1)
+    flops = peak.sweep_flops(chain) / seconds / 1e9
+    deep, attributes = config.model.deep, len(items.words)
+    inputs = 2 * deep.embedding + attributes * deep.attribute_embedding + 8
+    return {
+        **{name: round(figure, 1) for name, figure in most.items()},
+        "ratings": len(rating),
+        "sweep_seconds": round(seconds, 3),
+        "sweep_gflops": round(flops, 1),
+        "sweep_share": round(flops / most["gflops"], 3),
+        "network_share": round(ours * peak.example_flops(deep, inputs) / most["gflops"] / 1e9, 3),
+        "network_copy_share": round(
+            ours * peak.example_bytes(deep, attributes) / most["copy_gb_per_second"] / 1e9, 3
+        ),
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """Write the figures as Markdown."""
+    lines = [["users", "embedding", "rows of an epoch", "examples/s", "stock Keras", "ratio"]]
+    lines += [
+        [
+            f"{size['users']:,}", f"{size['embedding']}", f"{size['rows']:,}",
+            f"{size['ours']:,}", f"{size['stock']:,}", f"{size['ratio']:.1f}",
+        ]
+        for size in results["sizes"]
+    ]  # fmt: skip
+    run = results["race"]
+    ours, stock = run["seconds"]["ours"], run["seconds"]["stock"]
+    text = (
+        f"{readme.markdown(lines)}\n\nTo a validation MSE of {run['target']:.3f} on {run['rows']:,} "
+        f"generated ratings of {USERS:,} users: {ours:.0f} s against {stock:.0f} s.\n"
+    )
+    head = ["", "training ratings", "seconds of a sweep", "share of the peak of matrix products"]
+    rows = [
+        [title, f"{found['ratings']:,}", f"{found['sweep_seconds']:.2f}",
+         f"{found['sweep_share']:.0%}"]
+        for title, found in results["peak"].items()
+    ]  # fmt: skip
+    first = next(iter(results["peak"].values()))
+    return (
+        f"{text}\n{readme.markdown([head, *rows])}\n\nThat peak is {first['gflops']:.0f} GFLOP/s, "
+        f"that of copying memory {first['copy_gb_per_second']:.0f} GB/s; the ReLU layers of the "
+        f"network, at {USERS:,} users, reach {first['network_share']:.0%} of the one, its "
+        f"embeddings {first['network_copy_share']:.0%} of the other. "
+        f"{readme.machine(results['machine'])}"
+    )
+
+
+def main() -> None:
+    """Measure, write the results, rewrite the README."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--readme", action="store_true", help="only rewrite the README's tables")
+    if not parser.parse_args().readme:
+        from pipeline.model import use_threads
+
+        use_threads(None)
+        sizes = [speed(*size) for size in SIZES]
+        ours = next(s["ours"] for s in sizes if (s["users"], s["embedding"]) == (USERS, 32))
+        found: dict[str, Any] = {"machine": machine(), "sizes": sizes, "peak": {}}
+        for title, overrides in TABLES.items():
+            with tempfile.TemporaryDirectory(prefix="training-") as name:
+                prepare(Path(name), Dataset(title, ("dataset=synthetic", *overrides)), Path())
+                features = Path(name) / FEATURES
+                found.setdefault("race", race(features)) if overrides else None
+                found["peak"][title] = shares(features, ours)
+        replace_json(readme.results("training"), found)
+    readme.rewrite("training", table)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)
