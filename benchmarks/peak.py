@@ -1,8 +1,8 @@
-"""What this machine can do at most, and how much of it a sweep of the posterior and a step of the
-network use."""
+"""What this machine can do at most, and what the model cannot do without."""
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def sweep_flops(chain: Chain) -> float:
 def example_flops(settings: Deep, inputs: int) -> float:
     """Count the products of the ReLU layers, forward and twice as many backward."""
     widths = [inputs, *settings.units, 1]
-    return sum(6 * a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    return sum(6 * a * b for a, b in pairwise(widths))
 
 
 def example_bytes(settings: Deep, attributes: int) -> float:

@@ -1,9 +1,9 @@
 """How fast the model trains: beside stock Keras on the same network, and beside the machine's peak.
 
 ``python -m benchmarks.training`` times, at several numbers of users and widths of the embeddings,
-an epoch of the network as it is trained here and as ``keras.Model.fit`` with Adam would train it, in
-turns and on the same rows; then, on generated ratings of as many users and titles as Kaggle's, how
-long both take to the same validation MSE; then what share of this machine's matrix products and
+an epoch of the network as it is trained here and as ``keras.Model.fit`` with Adam would train it,
+in turns and on the same rows; then, on generated ratings of as many users and titles as Kaggle's,
+how long both take to the same validation MSE; then what share of this machine's matrix products and
 copies of memory the network and a sweep of the posterior reach. It writes
 benchmarks/results/training.json and from that the tables of the README (``--readme``: only that).
 """
@@ -159,8 +159,9 @@ def table(results: dict[str, Any]) -> str:
     run = results["race"]
     ours, stock = run["seconds"]["ours"], run["seconds"]["stock"]
     text = (
-        f"{readme.markdown(lines)}\n\nTo a validation MSE of {run['target']:.3f} on {run['rows']:,} "
-        f"generated ratings of {USERS:,} users: {ours:.0f} s against {stock:.0f} s.\n"
+        f"{readme.markdown(lines)}\n\nTo a validation MSE of {run['target']:.3f} on "
+        f"{run['rows']:,} generated ratings of {USERS:,} users: "
+        f"{ours:.0f} s against {stock:.0f} s.\n"
     )
     head = ["", "training ratings", "seconds of a sweep", "share of the peak of matrix products"]
     rows = [

@@ -8,7 +8,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import accuracy, accuracy_table, data, environment, notebook, readme, score
+from benchmarks import (
+    accuracy,
+    accuracy_table,
+    data,
+    environment,
+    notebook,
+    parts,
+    readme,
+    score,
+    training,
+)
 from benchmarks.peers import rows as peers
 from pipeline.clean import clean
 from pipeline.config import Clean, Duckdb, Watch
@@ -19,7 +29,13 @@ from pipeline.sources import synthetic
 
 
 @pytest.mark.parametrize(
-    ("name", "table"), [("data", data.table), ("accuracy", accuracy_table.table)]
+    ("name", "table"),
+    [
+        ("data", data.table),
+        ("accuracy", accuracy_table.table),
+        ("parts", parts.table),
+        ("training", training.table),
+    ],
 )
 def test_readme_has_the_table_of_the_results(name, table):
     text = readme.README.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.model import data, saved
 from pipeline.model.fit import Curve, fit
 from pipeline.model.optimizers import SparseAdagrad, SparseFtrl
+from pipeline.model.table import Table
 from pipeline.model.wide import hashed_cross
 from pipeline.rows import read_rows
 
@@ -114,6 +115,16 @@ def test_an_epoch_shows_every_row_once_in_a_new_order(n, size, seed):
     assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
     plain = np.concatenate([batch["user"] for batch in data.batches(rows, size)])
     assert plain.tolist() == list(range(n))
+
+
+def test_a_table_gives_what_keras_s_own_does_and_is_never_read_whole():
+    table, keras_s_own = Table(5, 2), keras.layers.Embedding(5, 2)
+    index = tf.constant([[4, 0], [1, 4]])
+    table(index), keras_s_own(index)
+    keras_s_own.set_weights(table.get_weights())
+    assert table(index).numpy().tolist() == keras_s_own(index).numpy().tolist()
+    graph = tf.function(table.call).get_concrete_function(index).graph
+    assert not [node for node in graph.get_operations() if node.type == "ReadVariableOp"]
 
 
 @pytest.mark.parametrize(
