@@ -204,7 +204,7 @@ class Chain:
         draw = tf.function(one, [BLOCK], autograph=False, experimental_attributes=CALLED)
         entities, drawn, places, fitted = [], [], [], list[tf.Tensor]()
         for block in side.blocks:
-            with tf.control_dependencies(fitted[-ABREAST:][:1]):
+            with tf.control_dependencies(fitted[-ABREAST : 1 - ABREAST]):
                 weights, scores = draw(block)
             entities.append(block.entity)
             drawn.append(weights)
