@@ -45,7 +45,7 @@ def table(results: dict[str, Any]) -> str:
             [
                 label, mse(figures, name), apart, few,
                 f"{figures['fit_seconds']:.0f} s", f"{figures['peak_gb']:.1f} GB",
-                *(mse(dataset["contenders"][name], name) for dataset in others),
+                *(mse(dataset["contenders"].get(name), name) for dataset in others),
             ]
         )  # fmt: skip
     floors = [f"{d['noise_floor']:.3f}" if "noise_floor" in d else "" for d in results["datasets"]]
@@ -57,7 +57,9 @@ def table(results: dict[str, Any]) -> str:
     )
 
 
-def mse(figures: dict[str, Any], name: str) -> str:
-    """Write one MSE of the table."""
+def mse(figures: dict[str, Any] | None, name: str) -> str:
+    """Write one MSE of the table; a contender that was left out has a dash."""
+    if figures is None:
+        return "-"
     low, high = figures["difference_ci95"]
     return f"{'≈ ' if name != OURS and low <= 0 <= high else ''}{figures['mse']:.3f}"
