@@ -14,7 +14,7 @@ from pipeline import sources
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
-PARAMS = ROOT / "params.yaml"
+PARAMS = Path("params.yaml")  # of the folder that a stage works in
 
 
 def home() -> Path:

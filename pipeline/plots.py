@@ -59,3 +59,42 @@ def error_by_rating(groups: pd.DataFrame) -> Figure:
     axes.set_xticks(groups.rating, ticks, fontsize=8)
     axes.legend(frameon=False)
     return figure
+
+
+def jobs(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
+    """Draw a line for each job of a sweep through its params to its ``metric``, the best in blue.
+
+    Args:
+        table: a row for each job, the best first.
+        params: columns that differ, as text.
+        metric: the column of the last axis; lower is better.
+    """
+    figure, axes = _axes(f"{len(table)} jobs, the best in blue", "", "")
+    heights = pd.DataFrame(index=table.index)
+    for place, name in enumerate(params):
+        values = sorted(table[name].unique(), key=_by_number)
+        scale = {value: step / max(1, len(values) - 1) for step, value in enumerate(values)}
+        heights[name] = table[name].map(scale)
+        for value, height in scale.items():
+            axes.annotate(value, (place, height), (6, 0), textcoords="offset points", va="center")
+    low, high = table[metric].min(), table[metric].max()
+    heights[metric] = (table[metric] - low) / ((high - low) or 1)
+    for row in reversed(range(len(table))):
+        color, width = (BLUE, 2.5) if row == 0 else (GREY, 1.0)
+        axes.plot(range(len(params) + 1), heights.iloc[row], color=color, linewidth=width)
+    for value, height in ((low, 0), (high, 1)):
+        axes.annotate(
+            f"{value:.4f}", (len(params), height), (6, 0), textcoords="offset points", va="center"
+        )
+    axes.set_xticks(range(len(params) + 1), [*params, metric])
+    axes.set(yticks=[], xlim=(-0.1, len(params) + 0.3))
+    axes.grid(visible=False)
+    return figure
+
+
+def _by_number(text: str) -> tuple[float, str]:
+    """Sort numbers by size, and before other texts."""
+    try:
+        return float(text), ""
+    except ValueError:
+        return float("inf"), text

@@ -1,12 +1,16 @@
 """What ``make repro`` closes with: the figures, and where everything is."""
 
 import json
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.tables import METRICS, MODELS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAMES = {
     "global_mean": "global mean",
@@ -18,6 +22,16 @@ model    models/, and with the run in MLflow
 metrics  metrics/, dvc metrics show
 plots    metrics/plots/, dvc plots show
 runs     make ui"""
+
+
+def print_jobs(jobs: "pd.DataFrame") -> None:
+    """Print the jobs of a sweep, the best first."""
+    table = Table(title=f"{len(jobs)} jobs, the best by validation MSE first")
+    for name in jobs:
+        table.add_column(str(name), justify="right")
+    for row in jobs.itertuples(index=False):
+        table.add_row(*(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row))
+    Console().print(table)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ MLflow takes seconds to import, so it is imported where it is used.
 """
 
 import hashlib
+import json
 import logging
 import os
 import subprocess
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from pipeline.config import Config, flat, home
+from pipeline.config import ROOT, Config, flat, home
 from pipeline.errors import UserError
 from pipeline.tables import FEATURES
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "anime-ratings"
 SQLITE = "sqlite:///"
+# In the environment of a job of a sweep: its parent's run, its identity, its overrides as JSON.
+SWEEP_RUN, SWEEP_JOB, SWEEP_OVERRIDES = "SWEEP_RUN", "SWEEP_JOB", "SWEEP_OVERRIDES"
 SERVING = ["mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow", "omegaconf"]
 
 
@@ -84,8 +87,12 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
         with mlflow.start_run(run_id=resume) as active:
             yield active
         return
-    name = os.environ.get("DVC_EXP_NAME") or f"{config.model.name}-{config.dataset.source}"
-    with mlflow.start_run(run_name=name) as active:
+    given = " ".join(json.loads(os.environ.get(SWEEP_OVERRIDES, "[]")))
+    given = given or os.environ.get("DVC_EXP_NAME", "")
+    name = given or f"{config.model.name}-{config.dataset.source}"
+    with mlflow.start_run(
+        run_name=name, parent_run_id=os.environ.get(SWEEP_RUN), tags=_origin()
+    ) as active:
         mlflow.log_params(flat(asdict(config)))
         mlflow.log_dict(asdict(config), "config.yaml")
         digests = {
@@ -93,7 +100,7 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
         }
         for part, value in digests.items():
             mlflow.log_input(_dataset(config, part, value), context=part)
-        mlflow.set_tags(_origin() | {"dataset": config.dataset.source, "data": digests["train"]})
+        mlflow.set_tags({"dataset": config.dataset.source, "data": digests["train"]})
         yield active
 
 
@@ -107,28 +114,36 @@ def _dataset(config: Config, part: str, value: str) -> Any:
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.data.sources import LocalArtifactDatasetSource
 
-    source = LocalArtifactDatasetSource(str(home() / FEATURES / f"{part}.parquet"))
+    own = FEATURES.is_symlink()  # a sweep's tables are in a cache; an experiment's go to the home
+    folder = FEATURES.resolve() if own else home() / FEATURES
+    source = LocalArtifactDatasetSource(str(folder / f"{part}.parquet"))
     return MetaDataset(source, name=f"{config.dataset.source}-{part}", digest=value)
+
+
+def code() -> dict[str, str]:
+    """Tell which code is at work."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip()
+
+    return {
+        "git_commit": git("rev-parse", "HEAD"),
+        "git_dirty": str(bool(git("status", "--porcelain", "-uno"))),
+    }
 
 
 def _origin() -> dict[str, str]:
     """Tell which code made a run, and by which of the three ways."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-        return done.stdout.strip()
-
-    tags = {
-        "git_commit": git("rev-parse", "HEAD"),
-        "git_dirty": str(bool(git("status", "--porcelain", "-uno"))),
-    }
-    experiment = os.environ.get("DVC_EXP_NAME")
-    tags["route"] = (
-        "dvc exp" if experiment else "dvc repro" if "DVC_STAGE" in os.environ else "python"
-    )
-    if experiment:
-        tags["dvc_exp"] = experiment
-    return tags
+    tags = code()
+    if job := os.environ.get(SWEEP_JOB):
+        overrides = os.environ[SWEEP_OVERRIDES]
+        return tags | {"route": "hydra sweep", "job": job, "overrides": overrides}
+    if experiment := os.environ.get("DVC_EXP_NAME"):
+        return tags | {"route": "dvc exp", "dvc_exp": experiment}
+    return tags | {"route": "dvc repro" if "DVC_STAGE" in os.environ else "python"}
 
 
 def log_epoch(point: Mapping[str, float]) -> None:

@@ -17,10 +17,11 @@ finally:
 
 
 def use_threads(number: int | None) -> None:
-    """Let TensorFlow use so many cores, None for all; before it has computed anything.
+    """Let TensorFlow use so many cores, None for all of its share; before it computes anything.
 
     Each operation has one of them: shared out, its sums would depend on which thread is first, and
     no two runs would be the same. There is enough to do side by side.
     """
+    share = int(os.environ.get("TF_NUM_INTEROP_THREADS", os.cpu_count() or 1))
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(number or os.cpu_count() or 1)
+    tf.config.threading.set_inter_op_parallelism_threads(number or share)

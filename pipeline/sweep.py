@@ -1,0 +1,89 @@
+"""Train and evaluate with Hydra: one job, or with ``--multirun`` one for each combination.
+
+    python -m pipeline.sweep --multirun model=wide,deep train.seed=1,2 hydra/launcher=parallel
+
+Each job works in a folder of its own; the workspace's data/, models/ and metrics/ stay as they are.
+Its run is a child of the sweep's in MLflow. The same sweep again does what is not done yet.
+"""
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline import tracking
+from pipeline.config import PARAMS, ROOT, check
+from pipeline.errors import UserError
+from pipeline.tables import METRICS, replace_text
+
+JOBS = ROOT / ".dvc" / "tmp" / "jobs"  # where jobs work
+
+sys.path.append(str(Path(__file__).parent))  # Hydra looks for hydra_plugins on the path
+
+
+@hydra.main(version_base=None, config_path="../conf", config_name="config")
+def job(settings: DictConfig) -> float:
+    """Run one job.
+
+    Returns:
+        The validation MSE: what a search minimises, so that the test rows decide nothing. Infinite
+        where the settings cannot be used; what is wrong with them is told on stderr.
+    """
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task)
+    assert isinstance(overrides, list)
+    try:
+        return work(overrides, settings)
+    except UserError as error:
+        print(f"error: {' '.join(overrides)}: {error}", file=sys.stderr, flush=True)
+        return math.inf
+
+
+def work(overrides: list[str], settings: DictConfig) -> float:
+    """Train and evaluate in a folder of the job's own, or find that this was done before."""
+    from pipeline import sweep_runs, upstream
+
+    plain = OmegaConf.to_container(settings, resolve=True)
+    origins = upstream.origins(DictConfig(plain))
+    identity = sweep_runs.identify([origins, plain])
+    before = sweep_runs.finished(identity)
+    if before is not None:
+        return before
+    from pipeline import evaluate, train
+
+    folder = JOBS / identity
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(folder), sweep_runs.child(overrides, identity):
+        check(settings)
+        replace_text(PARAMS, OmegaConf.to_yaml(settings, resolve=True))
+        upstream.provide(origins)
+        train.main()
+        evaluate.main()
+        told = json.loads((METRICS / "train.json").read_text(encoding="utf-8"))
+    shutil.rmtree(folder)  # all of it is in MLflow
+    found: float = told["valid_mse"]
+    return found
+
+
+def main() -> None:
+    """Run the jobs, and close the sweep however they end."""
+    failed = []
+    try:
+        job()
+    finally:
+        if tracking.SWEEP_RUN in os.environ:
+            from pipeline import sweep_runs
+
+            failed = sweep_runs.close()
+    if failed:
+        sys.exit(f"error: no figures of {'; '.join(failed)}. The same call again tries once more.")
+
+
+if __name__ == "__main__":
+    main()

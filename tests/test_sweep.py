@@ -1,0 +1,165 @@
+"""Sweeps: jobs differ where their params do; none is lost, none done twice, all else untouched."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import mlflow
+import psutil
+import pytest
+from conftest import python, run
+from omegaconf import OmegaConf
+
+from pipeline.compose import compose
+from pipeline.config import ROOT
+from pipeline.promote import experiment
+from pipeline.upstream import CACHE, digest, origins
+
+SMALL = ["dataset.users=150", "dataset.items=120", "dataset.ratings=4000", "experiment=quick"]
+
+
+def settings(*overrides):
+    return OmegaConf.create(compose([*SMALL, *overrides]))
+
+
+def sweep(clone, *overrides):
+    done = python("-m", "pipeline.sweep", "--multirun", *SMALL, *overrides, cwd=clone)
+    assert "Traceback" not in done.output, done.output
+    return done
+
+
+def children(parent=None):
+    found = mlflow.search_runs(["1"], output_format="list")
+    of = "mlflow.parentRunId"
+    return [run_ for run_ in found if of in run_.data.tags and parent in (None, run_.data.tags[of])]
+
+
+def test_an_origin_follows_what_the_stage_and_those_before_it_depend_on():
+    plain = origins(settings())
+    assert origins(settings("train.seed=7", "model=wide")) == plain
+    rarer = origins(settings("features.min_ratings=5"))
+    assert {name for name in plain if rarer[name] != plain[name]} == {"features"}
+    assert not set(origins(settings("dataset.seed=1")).values()) & set(plain.values())
+
+
+def test_a_digest_is_of_names_and_contents_and_not_of_compiled_code(tmp_path):
+    (tmp_path / "a").write_text("1")
+    before = digest(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_text("2")
+    assert digest(tmp_path) == before
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert digest(tmp_path) != before
+
+
+def test_an_experiment_composes_to_what_the_overrides_did():
+    overrides = ["model=wide", "train.seed=3", "posterior.members=[normal]", "experiment=quick"]
+    text = experiment(overrides, "Of a test.")
+    path = ROOT / "conf" / "experiment" / "of_a_test.yaml"
+    path.write_text(text)
+    try:
+        assert compose(["experiment=of_a_test"]) == compose(overrides)
+    finally:
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def swept(clone):
+    """A clone after a sweep of two processes over what is rare."""
+    done = sweep(clone, "features.min_ratings=1,20", "model=wide,deep", "hydra/launcher=parallel")
+    assert done.returncode == 0, done.output
+    mlflow.set_tracking_uri(f"sqlite:///{clone}/mlflow.db")
+    return clone
+
+
+def newest():
+    """The run of the newest sweep."""
+    return mlflow.search_runs(["1"], filter_string="tags.sweep != ''", output_format="list")[0]
+
+
+def test_each_job_is_a_child_with_its_own_data(swept):
+    found = children()
+    assert len(found) == 4
+    assert {run_.info.status for run_ in found} == {"FINISHED"}
+    by_data = {}
+    for run_ in found:
+        by_data.setdefault(run_.data.params["features.min_ratings"], set()).add(
+            run_.data.tags["data"]
+        )
+    assert [len(data) for data in by_data.values()] == [1, 1]
+    assert by_data["1"] != by_data["20"]
+    assert len([path for path in (swept / CACHE / "features").iterdir() if path.is_dir()]) == 2
+    assert len([path for path in (swept / CACHE / "clean").iterdir() if path.is_dir()]) == 1
+
+
+def test_the_parent_has_the_figures_of_the_best_job(swept):
+    found = children()
+    best = min(found, key=lambda run_: run_.data.metrics["best_valid_mse"])
+    parent = mlflow.get_run(best.data.tags["mlflow.parentRunId"])
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["test_mse"] == best.data.metrics["test_mse"]
+    names = {file.path for file in mlflow.MlflowClient().list_artifacts(parent.info.run_id)}
+    assert {"jobs.csv", "plots"} <= names
+
+
+def test_a_sweep_leaves_the_workspace_as_it_was(swept):
+    assert run("git", "status", "--porcelain", cwd=swept).stdout == ""
+    assert not (swept / "models").exists()
+
+
+def test_the_same_sweep_again_does_nothing_twice(swept):
+    before = {run_.info.run_id for run_ in children()}
+    done = sweep(swept, "features.min_ratings=1,20", "model=wide,deep")
+    assert done.returncode == 0, done.output
+    assert {run_.info.run_id for run_ in children()} == before
+
+
+def test_settings_that_cannot_be_used_fail_their_job_and_no_other(swept):
+    done = sweep(swept, "features.test_share=0.3,1.5")
+    assert "features.test_share" in done.output
+    assert done.returncode == 1
+    jobs = children(newest().info.run_id)
+    assert sorted(run_.info.status for run_ in jobs) == ["FAILED", "FINISHED"]
+
+
+def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
+    done = python("-m", "pipeline.promote", "winner", cwd=swept)
+    assert done.returncode == 0, done.output
+    job = mlflow.get_run(
+        (swept / "conf/experiment/winner.yaml").read_text().split("Run ")[1].split(":")[0]
+    )
+    assert python("-m", "dvc", "repro", cwd=swept).returncode == 0
+    figures = json.loads((swept / "metrics/evaluate.json").read_text())
+    assert figures["mse"] == job.data.metrics["test_mse"]
+    again = python("-m", "pipeline.promote", "winner", cwd=swept)
+    assert again.returncode == 1
+    assert "exists" in again.output
+
+
+def test_a_killed_job_takes_no_other_with_it_and_is_done_by_the_next_call(swept):
+    command = [*SMALL, "train.seed=5,6,7", "posterior.sweeps=60", "hydra/launcher=parallel"]
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline.sweep", "--multirun", *command],
+        cwd=swept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=os.environ | {"PATH": path},
+    ) as process:  # fmt: skip
+        while not (at_work := list((swept / ".dvc/tmp/jobs").glob("*/data/checkpoint/*/draw-*"))):
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.2)
+        folder = at_work[0].parents[3]
+        worker = next(p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(folder))
+        worker.kill()
+        text = process.stdout.read()
+    assert "was killed" in text
+    assert process.returncode == 1
+    statuses = sorted(run_.info.status for run_ in children(newest().info.run_id))
+    assert statuses == ["FINISHED", "FINISHED", "KILLED"]
+    done = sweep(swept, *command[len(SMALL) :])
+    assert done.returncode == 0, done.output
+    statuses = sorted(run_.info.status for run_ in children(newest().info.run_id))
+    assert statuses == ["FINISHED", "FINISHED", "FINISHED", "KILLED"]
+    shutil.rmtree(swept / "multirun")
