@@ -1,5 +1,7 @@
 """The pictures of a run, as figures that MLflow stores; DVC draws its own from the same tables."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -70,22 +72,28 @@ def jobs(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
         metric: the column of the last axis; lower is better.
     """
     figure, axes = _axes(f"{len(table)} jobs, the best in blue", "", "")
+    beside: dict[str, Any] = {
+        "xytext": (6, 0),
+        "textcoords": "offset points",
+        "va": "center",
+        "zorder": 3,
+    }
+    beside["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     heights = pd.DataFrame(index=table.index)
     for place, name in enumerate(params):
         values = sorted(table[name].unique(), key=_by_number)
         scale = {value: step / max(1, len(values) - 1) for step, value in enumerate(values)}
         heights[name] = table[name].map(scale)
         for value, height in scale.items():
-            axes.annotate(value, (place, height), (6, 0), textcoords="offset points", va="center")
+            axes.annotate(value, (place, height), **beside)
     low, high = table[metric].min(), table[metric].max()
     heights[metric] = (table[metric] - low) / ((high - low) or 1)
     for row in reversed(range(len(table))):
         color, width = (BLUE, 2.5) if row == 0 else (GREY, 1.0)
         axes.plot(range(len(params) + 1), heights.iloc[row], color=color, linewidth=width)
     for value, height in ((low, 0), (high, 1)):
-        axes.annotate(
-            f"{value:.4f}", (len(params), height), (6, 0), textcoords="offset points", va="center"
-        )
+        axes.annotate(f"{value:.4f}", (len(params), height), **beside)
+    axes.vlines(range(len(params) + 1), 0, 1, color=GREY, linewidth=0.5)
     axes.set_xticks(range(len(params) + 1), [*params, metric])
     axes.set(yticks=[], xlim=(-0.1, len(params) + 0.3))
     axes.grid(visible=False)

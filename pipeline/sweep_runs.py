@@ -6,6 +6,7 @@ The parent hands its id to the jobs by the environment, as they may be other pro
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def child(overrides: list[str], job: str) -> Iterator[None]:
             parent = os.environ.get(tracking.SWEEP_RUN)
             tags = {"job": job, "overrides": known[tracking.SWEEP_OVERRIDES]}
             mlflow.start_run(
-                run_name=" ".join(overrides),
+                run_name=tracking.job_name(),
                 parent_run_id=parent,
                 tags=tags,
                 description=str(error),
@@ -86,12 +87,13 @@ class Sweep(Callback):
         query = f"tags.sweep = '{identity}'"
         found = mlflow.search_runs(filter_string=query, output_format="list", max_results=1)
         tags = {"sweep": identity, "route": "hydra sweep", **tracking.code()}
-        name = " ".join(words) or "defaults"
+        swept = [word for word in words if re.search(r"[,(]", word)]  # several values, or a range
+        os.environ[tracking.SWEEP_KEYS] = json.dumps([word.split("=")[0] for word in swept])
         with mlflow.start_run(
             run_id=found[0].info.run_id if found else None,
-            run_name=name,
+            run_name=" ".join(swept or words) or "defaults",
             tags=tags,
-            description=f"`python -m pipeline.sweep --multirun {name}`",
+            description=f"`python -m pipeline.sweep --multirun {' '.join(words)}`",
         ) as parent:
             os.environ[tracking.SWEEP_RUN] = parent.info.run_id
         mlflow.MlflowClient().update_run(parent.info.run_id, "RUNNING")

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "anime-ratings"
 SQLITE = "sqlite:///"
-# In the environment of a job of a sweep: its parent's run, its identity, its overrides as JSON.
-SWEEP_RUN, SWEEP_JOB, SWEEP_OVERRIDES = "SWEEP_RUN", "SWEEP_JOB", "SWEEP_OVERRIDES"
+# In the environment of a sweep: its run and the keys that are swept; of a job: its identity and
+# overrides. Lists are JSON.
+SWEEP_RUN, SWEEP_KEYS = "SWEEP_RUN", "SWEEP_KEYS"
+SWEEP_JOB, SWEEP_OVERRIDES = "SWEEP_JOB", "SWEEP_OVERRIDES"
 SERVING = ["mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow", "omegaconf"]
 
 
@@ -87,8 +89,7 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
         with mlflow.start_run(run_id=resume) as active:
             yield active
         return
-    given = " ".join(json.loads(os.environ.get(SWEEP_OVERRIDES, "[]")))
-    given = given or os.environ.get("DVC_EXP_NAME", "")
+    given = job_name() or os.environ.get("DVC_EXP_NAME")
     name = given or f"{config.model.name}-{config.dataset.source}"
     with mlflow.start_run(
         run_name=name, parent_run_id=os.environ.get(SWEEP_RUN), tags=_origin()
@@ -102,6 +103,13 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
             mlflow.log_input(_dataset(config, part, value), context=part)
         mlflow.set_tags({"dataset": config.dataset.source, "data": digests["train"]})
         yield active
+
+
+def job_name() -> str:
+    """Name the job of a sweep that is at work by what it overrides of what is swept."""
+    overrides = json.loads(os.environ.get(SWEEP_OVERRIDES, "[]"))
+    keys = json.loads(os.environ.get(SWEEP_KEYS, "[]"))
+    return " ".join([o for o in overrides if o.split("=")[0] in keys] or overrides)
 
 
 def digest(path: Path) -> str:

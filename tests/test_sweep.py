@@ -84,6 +84,8 @@ def test_each_job_is_a_child_with_its_own_data(swept):
     found = children()
     assert len(found) == 4
     assert {run_.info.status for run_ in found} == {"FINISHED"}
+    names = {f"features.min_ratings={n} model={m}" for n in (1, 20) for m in ("wide", "deep")}
+    assert {run_.info.run_name for run_ in found} == names
     by_data = {}
     for run_ in found:
         by_data.setdefault(run_.data.params["features.min_ratings"], set()).add(
