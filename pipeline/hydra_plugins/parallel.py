@@ -39,6 +39,7 @@ class ParallelLauncher(Launcher):
 
     def __init__(self, workers: int | None) -> None:
         self.workers = workers or os.cpu_count() or 1
+        self.processes: list[Any] = []
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -79,14 +80,21 @@ class ParallelLauncher(Launcher):
             free.put(process)
             return done
 
-        with ThreadPoolExecutor(self.workers) as lanes:
+        lanes = ThreadPoolExecutor(self.workers)
+        try:
             return list(lanes.map(one, range(len(job_overrides))))
+        finally:  # also at Ctrl-C, which the processes do not hear of
+            lanes.shutdown(wait=False, cancel_futures=True)
+            for process in self.processes:
+                process.shutdown(kill_workers=True)
 
     def _process(self) -> Any:
         from joblib.externals.loky import ProcessPoolExecutor
 
         threads = max(1, (os.cpu_count() or 1) // self.workers)
-        return ProcessPoolExecutor(1, env={"TF_NUM_INTEROP_THREADS": str(threads)})
+        process = ProcessPoolExecutor(1, env={"TF_NUM_INTEROP_THREADS": str(threads)})
+        self.processes.append(process)
+        return process
 
 
 def execute(
