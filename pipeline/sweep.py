@@ -73,16 +73,21 @@ def work(overrides: list[str], settings: DictConfig) -> float:
 
 def main() -> None:
     """Run the jobs, and close the sweep however they end."""
-    failed = []
+    status, failed = "FINISHED", []
     try:
         job()
+    except KeyboardInterrupt:
+        status = "KILLED"
     finally:
         if tracking.SWEEP_RUN in os.environ:
             from pipeline import sweep_runs
 
-            failed = sweep_runs.close()
+            failed = sweep_runs.close(status)
+    again = "The same call again does what is not done."
+    if status == "KILLED":
+        sys.exit(f"stopped. {again}")
     if failed:
-        sys.exit(f"error: no figures of {'; '.join(failed)}. The same call again tries once more.")
+        sys.exit(f"error: no figures of {'; '.join(failed)}. {again}")
 
 
 if __name__ == "__main__":

@@ -99,8 +99,11 @@ class Sweep(Callback):
         mlflow.MlflowClient().update_run(parent.info.run_id, "RUNNING")
 
 
-def close() -> list[str]:
+def close(status: str) -> list[str]:
     """Close the run of the sweep: mark what was killed, log and print how the jobs compare.
+
+    Args:
+        status: what becomes of the run, in MLflow's words.
 
     Returns:
         The names of the jobs that have no figures.
@@ -125,6 +128,7 @@ def close() -> list[str]:
             mlflow.set_tags({f"best.{name}": best[name] for name in varied(table)})
             mlflow.log_figure(plots.jobs(table, varied(table), BEST), "plots/jobs.png")
             summary.print_jobs(table)
+    client.set_terminated(parent, status)
     done = {child.data.tags["job"] for child in children if "test_mse" in child.data.metrics}
     return [child.info.run_name for child in children if child.data.tags["job"] not in done]
 

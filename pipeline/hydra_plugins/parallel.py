@@ -7,6 +7,7 @@ TensorFlow is imported once for each.
 
 import math
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +84,7 @@ class ParallelLauncher(Launcher):
         lanes = ThreadPoolExecutor(self.workers)
         try:
             return list(lanes.map(one, range(len(job_overrides))))
-        finally:  # also at Ctrl-C, which the processes do not hear of
+        finally:  # also at Ctrl-C
             lanes.shutdown(wait=False, cancel_futures=True)
             for process in self.processes:
                 process.shutdown(kill_workers=True)
@@ -101,6 +102,7 @@ def execute(
     config: DictConfig, context: HydraContext, task: TaskFunction, singletons: Any
 ) -> JobReturn:
     """Run one job in a process of the launcher."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher ends its processes itself
     Singleton.set_state(singletons)
     return run_job(
         hydra_context=context,
