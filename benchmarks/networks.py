@@ -20,11 +20,11 @@ class Ours:
         self.size, self.model = size, WideDeep(settings, users, items)
         self.model.compile(settings)
 
-    def epoch(self, columns: tuple[dict[str, Array], Array], **options: Any) -> Any:
+    def epoch(self, columns: tuple[dict[str, Array], Array]) -> Any:
         """Train one epoch."""
         steps = -(-len(columns[1]) // self.size)
         data = batches(columns, self.size, seed=0)
-        return self.model.fit(data, steps_per_epoch=steps, shuffle=False, verbose=0, **options)
+        return self.model.fit(data, steps_per_epoch=steps, shuffle=False, verbose=0)
 
 
 class Plain(WideDeep):
@@ -40,9 +40,9 @@ class Stock:
         self.size, self.model = size, Plain(settings, users, items)
         keras.Model.compile(self.model, optimizer="adam", loss="mse")
 
-    def epoch(self, columns: tuple[dict[str, Array], Array], **options: Any) -> Any:
+    def epoch(self, columns: tuple[dict[str, Array], Array]) -> Any:
         """Train one epoch."""
-        return self.model.fit(*columns, batch_size=self.size, verbose=0, **options)
+        return self.model.fit(*columns, batch_size=self.size, verbose=0)
 
 
 def entities(users: int, items: int) -> tuple[Entities, Entities]:

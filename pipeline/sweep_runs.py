@@ -59,12 +59,10 @@ def child(overrides: list[str], job: str) -> Iterator[None]:
     except UserError as error:
         query = f"tags.job = '{job}' and attributes.start_time >= {begin}"
         if not mlflow.search_runs(filter_string=query, output_format="list"):
-            parent = os.environ.get(tracking.SWEEP_RUN)
-            tags = {"job": job, "overrides": known[tracking.SWEEP_OVERRIDES]}
             mlflow.start_run(
                 run_name=tracking.job_name(),
-                parent_run_id=parent,
-                tags=tags,
+                parent_run_id=os.environ.get(tracking.SWEEP_RUN),
+                tags=tracking.origin(),
                 description=str(error),
             )
             mlflow.end_run("FAILED")

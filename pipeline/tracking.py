@@ -92,7 +92,7 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
     given = job_name() or os.environ.get("DVC_EXP_NAME")
     name = given or f"{config.model.name}-{config.dataset.source}"
     with mlflow.start_run(
-        run_name=name, parent_run_id=os.environ.get(SWEEP_RUN), tags=_origin()
+        run_name=name, parent_run_id=os.environ.get(SWEEP_RUN), tags=origin()
     ) as active:
         mlflow.log_params(flat(asdict(config)))
         mlflow.log_dict(asdict(config), "config.yaml")
@@ -143,7 +143,7 @@ def code() -> dict[str, str]:
     }
 
 
-def _origin() -> dict[str, str]:
+def origin() -> dict[str, str]:
     """Tell which code made a run, and by which of the three ways."""
     tags = code()
     if job := os.environ.get(SWEEP_JOB):

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config import ROOT
 from pipeline.tables import replacing
+from pipeline.tracking import digest as file_digest
 
 STAGES = ("download", "clean", "features")
 CACHE = Path(".dvc/cache/stages")
@@ -78,5 +79,4 @@ def digest(path: Path) -> str:
 
 @cache
 def _content(file: Path, changed: int, size: int) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_digest(file)

@@ -14,7 +14,6 @@ from conftest import python, run
 from omegaconf import OmegaConf
 
 from pipeline.compose import compose
-from pipeline.config import ROOT
 from pipeline.promote import experiment
 from pipeline.upstream import CACHE, digest, origins
 
@@ -55,15 +54,15 @@ def test_a_digest_is_of_names_and_contents_and_not_of_compiled_code(tmp_path):
     assert digest(tmp_path) != before
 
 
-def test_an_experiment_composes_to_what_the_overrides_did():
+def test_an_experiment_composes_to_what_the_overrides_did(clone):
     overrides = ["model=wide", "train.seed=3", "posterior.members=[normal]", "experiment=quick"]
-    text = experiment(overrides, "Of a test.")
-    path = ROOT / "conf" / "experiment" / "of_a_test.yaml"
-    path.write_text(text)
-    try:
-        assert compose(["experiment=of_a_test"]) == compose(overrides)
-    finally:
-        path.unlink()
+    path = clone / "conf" / "experiment" / "of_a_test.yaml"
+    path.write_text(experiment(overrides, "Of a test."))
+    done = python("-m", "pipeline.compose", "experiment=of_a_test", cwd=clone)
+    assert done.returncode == 0, done.output
+    assert (clone / "params.yaml").read_text() == compose(overrides)
+    path.unlink()
+    assert run("git", "checkout", "-q", "params.yaml", cwd=clone).returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -143,13 +142,14 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
 
 def test_a_killed_job_takes_no_other_with_it_and_is_done_by_the_next_call(swept):
     command = [*SMALL, "train.seed=5,6,7", "posterior.sweeps=60", "hydra/launcher=parallel"]
+    jobs = swept / ".dvc" / "tmp" / "jobs"
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
     with subprocess.Popen(
         [sys.executable, "-m", "pipeline.sweep", "--multirun", *command],
         cwd=swept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | {"PATH": path},
     ) as process:  # fmt: skip
-        while not (at_work := list((swept / ".dvc/tmp/jobs").glob("*/data/checkpoint/*/draw-*"))):
+        while not (at_work := list(jobs.glob("*/data/checkpoint/*/draw-*"))):
             assert process.poll() is None, process.stdout.read()
             time.sleep(0.2)
         folder = at_work[0].parents[3]
