@@ -19,8 +19,7 @@ test: .venv/tested ## lint, types, tests (installs their tools, and Spark)
 	pytest -n 2 --dist loadfile
 
 ui: .venv/installed ## the MLflow UI on http://127.0.0.1:5000 (PORT=… for another)
-	mlflow ui --host 127.0.0.1 --port $(PORT) \
-		--backend-store-uri "$$(python -c 'from pipeline.tracking import store; print(store())')"
+	python -m pipeline.ui $(PORT)
 
 params: .venv/installed ## write params.yaml anew after an edit in conf/
 	python -m pipeline.compose
@@ -29,7 +28,7 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-u
 	--custom-compile-command "make lock" pyproject.toml
 lock: .venv/tested ## choose the versions in the two locks anew from pyproject.toml
 	$(COMPILE) --output-file requirements.lock
-	$(COMPILE) --group dev --extra spark --constraint requirements.lock \
+	$(COMPILE) --group dev --all-extras --constraint requirements.lock \
 		--output-file requirements-dev.lock
 
 # The .pth line lets .venv/bin/dvc find this Python for its stages without activation.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline import baselines, metrics, plots, tracking
+from pipeline import baselines, champion, metrics, plots, tracking
 from pipeline.config import Evaluate, load
 from pipeline.errors import run_stage
 from pipeline.rows import read_rows
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 def evaluate(
     settings: Evaluate, features: Path, predictor: "Predictor"
-) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame]:
     """Predict the test rows and measure.
 
     The baselines may learn from the validation rows too, as no choice rests on those here.
 
     Returns:
-        The figures of metrics/evaluate.json, and the tables of the plots by name.
+        The figures of metrics/evaluate.json; the tables of the plots by name; user and item (their
+        index), rating and prediction of all test rows.
     """
     parts = [read_rows(features, part) for part in ("train", "valid")]
     user, item = (np.concatenate([rows[name] for rows, _ in parts]) for name in ("user", "item"))
@@ -58,7 +59,8 @@ def evaluate(
             rating, {name: predictions[name] for name in ("model", "user_item_bias")}
         ),
     }
-    return figures, tables
+    tested = {"user": rows["user"], "item": rows["item"], "rating": rating}
+    return figures, tables, pd.DataFrame(tested | {"prediction": predictions["model"]})
 
 
 def floor(known: Path) -> dict[str, float]:
@@ -73,11 +75,13 @@ def main() -> None:
     from pipeline.model.saved import Predictor
 
     predictor = Predictor(MODELS)
-    with tracking.run(config, resume=(MODELS / "run_id").read_text().strip()):
-        figures, tables = evaluate(config.evaluate, FEATURES, predictor)
+    trained = (MODELS / "run_id").read_text().strip()
+    with tracking.run(config, resume=trained) as run:
+        figures, tables, tested = evaluate(config.evaluate, FEATURES, predictor)
         figures |= floor(METRICS / "download.json")
         curve = pd.read_csv(PLOTS / "learning_curve.csv")
         tracking.log_test(
+            config,
             figures,
             {
                 "learning_curve": plots.learning_curve(curve),
@@ -87,6 +91,8 @@ def main() -> None:
                 "error_by_rating": plots.error_by_rating(tables["error_by_rating"]),
             },
         )
+        if run.info.run_id == trained:  # it has the model; one of another machine does not
+            champion.challenge(config, run, tested)
     for name, table in tables.items():
         replace_csv(PLOTS / f"{name}.csv", table)
     replace_json(METRICS / "evaluate.json", figures)

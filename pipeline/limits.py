@@ -4,7 +4,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config import Config, Files, Posterior, from_home
 from pipeline.errors import UserError
-from pipeline.hydra_plugins.from_root import from_root
+from pipeline.plugins.hydra_plugins.from_root import from_root
 
 SPLITS = ("auto", "random", "per_user", "cold_user", "cold_item", "predefined", "temporal")
 CROSSES = ("item", "genres", "type", "source", "studios")

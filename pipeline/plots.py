@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#999999"  # told apart by colour-blind eyes too
+EVENLY = 8  # values of a param that are placed evenly in the picture of a sweep, and all named
+LOG = 20  # largest over smallest value from which on the scale is logarithmic
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
@@ -81,10 +84,8 @@ def jobs(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
     beside["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     heights = pd.DataFrame(index=table.index)
     for place, name in enumerate(params):
-        values = sorted(table[name].unique(), key=_by_number)
-        scale = {value: step / max(1, len(values) - 1) for step, value in enumerate(values)}
-        heights[name] = table[name].map(scale)
-        for value, height in scale.items():
+        heights[name], ticks = _places(table[name])
+        for value, height in ticks.items():
             axes.annotate(value, (place, height), **beside)
     low, high = table[metric].min(), table[metric].max()
     heights[metric] = (table[metric] - low) / ((high - low) or 1)
@@ -98,6 +99,21 @@ def jobs(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
     axes.set(yticks=[], xlim=(-0.1, len(params) + 0.3))
     axes.grid(visible=False)
     return figure
+
+
+def _places(values: pd.Series) -> tuple[pd.Series, dict[str, float]]:
+    """Place texts between 0 and 1: a few evenly, many numbers to scale, their ends as ticks."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notna().all() and values.nunique() > EVENLY:
+        if numbers.min() > 0 and numbers.max() / numbers.min() > LOG:
+            numbers = np.log(numbers)
+        low, high = numbers.min(), numbers.max()
+        ends = (values[numbers == end].iloc[0] for end in (low, high))
+        ticks = {str(text): float(place) for place, text in enumerate(ends)}
+        return (numbers - low) / (high - low), ticks
+    order = sorted(values.unique(), key=_by_number)
+    ticks = {value: step / max(1, len(order) - 1) for step, value in enumerate(order)}
+    return values.map(ticks), ticks
 
 
 def _by_number(text: str) -> tuple[float, str]:

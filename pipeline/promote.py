@@ -31,8 +31,6 @@ def chosen(run_id: str | None) -> Any:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    from pipeline.sweep_runs import BEST
-
     tracking.connect()
     if run_id is None:
         sweeps = mlflow.search_runs(
@@ -49,7 +47,7 @@ def chosen(run_id: str | None) -> Any:
         return run
     jobs = mlflow.search_runs(
         filter_string=f"tags.mlflow.parentRunId = '{run_id}' and metrics.test_mse >= 0",
-        order_by=[f"metrics.{BEST}"], output_format="list", max_results=1,
+        order_by=[f"metrics.{tracking.BEST}"], output_format="list", max_results=1,
     )  # fmt: skip
     if not jobs:
         raise UserError(f"run {run_id} is no sweep with a finished job, and no job of one.")
@@ -65,6 +63,8 @@ def experiment(overrides: list[str], sentence: str) -> str:
     values: dict[str, Any] = {}
     for override in overrides:
         name, value = override.lstrip("+").split("=", 1)
+        if name == "sweep":  # which jobs there are, and nothing that a job is
+            continue
         if name == "experiment":
             defaults.insert(0, value)  # overrides of groups come last
         elif (ROOT / "conf" / name).is_dir():

@@ -1,6 +1,7 @@
 """What ``make repro`` closes with: the figures, and where everything is."""
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -28,10 +29,16 @@ def print_jobs(jobs: "pd.DataFrame") -> None:
     """Print the jobs of a sweep, the best first."""
     table = Table(title=f"{len(jobs)} jobs, the best by validation MSE first")
     for name in jobs:
-        table.add_column(str(name), justify="right")
+        table.add_column(str(name), justify="right", overflow="fold")
     for row in jobs.itertuples(index=False):
-        table.add_row(*(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row))
+        table.add_row(*map(_cell, row))
     Console().print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "stopped" if math.isnan(value) else f"{value:.4f}"
+    return str(value)
 
 
 def main() -> None:

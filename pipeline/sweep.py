@@ -8,24 +8,27 @@ Its run is a child of the sweep's in MLflow. The same sweep again does what is n
 
 import contextlib
 import json
+import logging
 import math
 import os
 import shutil
 import sys
-from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import tracking
+from pipeline.compose import PLUGINS
 from pipeline.config import PARAMS, ROOT, check
 from pipeline.errors import UserError
 from pipeline.tables import METRICS, replace_text
 
 JOBS = ROOT / ".dvc" / "tmp" / "jobs"  # where jobs work
 
-sys.path.append(str(Path(__file__).parent))  # Hydra looks for hydra_plugins on the path
+inherited = filter(None, [PLUGINS, os.environ.get("PYTHONPATH")])
+os.environ["PYTHONPATH"] = os.pathsep.join(inherited)  # for jobs on other machines
+logging.getLogger("alembic").setLevel(logging.WARNING)  # names its plugins at import
 
 
 @hydra.main(version_base=None, config_path="../conf", config_name="config")
@@ -56,18 +59,24 @@ def work(overrides: list[str], settings: DictConfig) -> float:
     if before is not None:
         return before
     from pipeline import evaluate, train
+    from pipeline.pruning import HopelessError
 
     folder = JOBS / identity
     folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.chdir(folder), sweep_runs.child(overrides, identity):
+    pruner = HydraConfig.get().callbacks["mlflow"].pruner
+    curve = "draws_valid_mse" if settings.get("posterior") else "valid_mse"
+    with contextlib.chdir(folder), sweep_runs.child(overrides, identity, pruner, curve):
         check(settings)
         replace_text(PARAMS, OmegaConf.to_yaml(settings, resolve=True))
         upstream.provide(origins)
-        train.main()
-        evaluate.main()
-        told = json.loads((METRICS / "train.json").read_text(encoding="utf-8"))
+        try:
+            train.main()
+            evaluate.main()
+            told = json.loads((METRICS / "train.json").read_text(encoding="utf-8"))
+            found: float = told["valid_mse"]
+        except HopelessError as stopped:
+            found = stopped.best
     shutil.rmtree(folder)  # all of it is in MLflow
-    found: float = told["valid_mse"]
     return found
 
 

@@ -6,25 +6,25 @@ The parent hands its id to the jobs by the environment, as they may be other pro
 import hashlib
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from pipeline import tracking
+from pipeline import tracking, views
 from pipeline.config import ROOT
 from pipeline.errors import UserError
+from pipeline.tracking import BEST, shortened
 from pipeline.upstream import digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BEST = "best_valid_mse"  # what jobs are compared by: the test rows decide nothing
 SHOWN = (BEST, "test_mse")
 
 
@@ -40,18 +40,34 @@ def finished(job: str) -> float | None:
 
     tracking.connect()
     parent = os.environ.get(tracking.SWEEP_RUN)
-    query = f"tags.job = '{job}' and tags.mlflow.parentRunId = '{parent}' and metrics.test_mse >= 0"
+    query = f"tags.job = '{job}' and tags.mlflow.parentRunId = '{parent}'"
     found = mlflow.search_runs(filter_string=query, output_format="list")
-    value: float | None = found[0].data.metrics[BEST] if found else None
-    return value
+    values: list[float] = [run.data.metrics[BEST] for run in found if done(run)]
+    return values[0] if values else None
+
+
+def done(run: Any) -> bool:
+    """Tell whether a job has its figures, or was stopped early for good."""
+    return "test_mse" in run.data.metrics or "pruned" in run.data.tags
 
 
 @contextmanager
-def child(overrides: list[str], job: str) -> Iterator[None]:
-    """Make the run that is opened inside that of a job; a mistake before it leaves a failed one."""
+def child(overrides: list[str], job: str, pruner: Any, curve: str) -> Iterator[None]:
+    """Make the run that is opened inside that of a job; a mistake before it leaves a failed one.
+
+    Args:
+        overrides: of the job.
+        job: its identity.
+        pruner: settings (DictConfig) of the Optuna pruner that may stop it early, or None.
+        curve: the metric that the pruner looks at.
+    """
     import mlflow
 
     known = {tracking.SWEEP_JOB: job, tracking.SWEEP_OVERRIDES: json.dumps(overrides)}
+    if pruner is not None:
+        known[tracking.SWEEP_PRUNER] = json.dumps(
+            {"pruner": OmegaConf.to_container(pruner), "curve": curve}
+        )
     os.environ.update(known)
     begin = int(time.time() * 1000)
     try:
@@ -73,24 +89,35 @@ def child(overrides: list[str], job: str) -> Iterator[None]:
 
 
 class Sweep(Callback):
-    """Opens the run of a sweep before its first job, and closes it after the last."""
+    """Opens the run of a sweep before its first job, and closes it after the last.
+
+    Args:
+        pruner: an Optuna pruner, made here to see at once whether it can be; jobs make their own.
+    """
+
+    def __init__(self, pruner: Any) -> None:
+        self.pruner = pruner
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Open the run, or go on with that of the same overrides and code."""
         import mlflow
 
         tracking.connect()
+        tracking.close_dead()
         words = sorted(w for w in sys.argv[1:] if not w.startswith(("-", "hydra")))
-        identity = identify(words)
+        ready = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create())
+        assert isinstance(ready, dict)
+        identity = identify([words, ready])
         query = f"tags.sweep = '{identity}'"
         found = mlflow.search_runs(filter_string=query, output_format="list", max_results=1)
-        tags = {"sweep": identity, "route": "hydra sweep", **tracking.code()}
-        swept = [word for word in words if re.search(r"[,(]", word)]  # several values, or a range
-        os.environ[tracking.SWEEP_KEYS] = json.dumps([word.split("=")[0] for word in swept])
+        asked = [*(f"{key!s}={values}" for key, values in ready.items()), *words]
+        parsed = OverridesParser.create().parse_overrides(asked)
+        swept = [p for p in parsed if p.is_sweep_override()]
+        os.environ[tracking.SWEEP_KEYS] = json.dumps([p.key_or_group for p in swept])
         with mlflow.start_run(
             run_id=found[0].info.run_id if found else None,
-            run_name=" ".join(swept or words) or "defaults",
-            tags=tags,
+            run_name=" ".join(str(p.input_line) for p in swept) or "defaults",
+            tags={"sweep": identity, "route": "hydra sweep"} | tracking.code() | tracking.process(),
             description=f"`python -m pipeline.sweep --multirun {' '.join(words)}`",
         ) as parent:
             os.environ[tracking.SWEEP_RUN] = parent.info.run_id
@@ -124,29 +151,50 @@ def close(status: str) -> list[str]:
             mlflow.log_text(table.to_csv(index=False), "jobs.csv")
             mlflow.log_metrics({name: float(best[name]) for name in SHOWN})
             mlflow.set_tags({f"best.{name}": best[name] for name in varied(table)})
-            mlflow.log_figure(plots.jobs(table, varied(table), BEST), "plots/jobs.png")
-            summary.print_jobs(table)
+            short = table.assign(**{name: table[name].map(shortened) for name in varied(table)})
+            mlflow.log_figure(plots.jobs(short, varied(table), BEST), "plots/jobs.png")
+            summary.print_jobs(short)
     client.set_terminated(parent, status)
-    done = {child.data.tags["job"] for child in children if "test_mse" in child.data.metrics}
-    return [child.info.run_name for child in children if child.data.tags["job"] not in done]
+    _show(parent, children, varied(table))
+    ended = {child.data.tags["job"] for child in children if done(child)}
+    return [child.info.run_name for child in children if child.data.tags["job"] not in ended]
+
+
+def _show(parent: str, children: list[Any], keys: list[str]) -> None:
+    """Make the view *Newest sweep*: its jobs, with a column for each of ``keys``."""
+    import mlflow
+
+    known = {name for child in children for name in child.data.params}
+    # An override of a group, such as model=wide, shows in the name that the group's files give.
+    params = [p for key in keys for p in (key, f"{key}.name", f"{key}.source") if p in known]
+    search = f"tags.mlflow.parentRunId = '{parent}'"
+    view = views.view("Newest sweep", views.columns(("test_mse", BEST), params, ()), search)
+    experiment = mlflow.get_run(parent).info.experiment_id
+    mlflow.MlflowClient().set_experiment_tag(experiment, views.TAG + views.SWEEP, view)
 
 
 def compared(children: list[Any]) -> "pd.DataFrame":
-    """Return a row for each job with figures, the best first: overrides that differ, the MSEs."""
+    """Return a row for each job, the best first: overrides that differ, the MSEs.
+
+    The last ones are those that were stopped early, and have no test_mse.
+    """
     import pandas as pd
 
     rows = {
         child.data.tags["job"]: dict(
             override.split("=", 1) for override in json.loads(child.data.tags["overrides"])
         )
-        | {name: child.data.metrics[name] for name in SHOWN}
+        | {name: child.data.metrics.get(name) for name in SHOWN}
         for child in children
-        if all(name in child.data.metrics for name in SHOWN)
+        if done(child)
     }
     table = pd.DataFrame(list(rows.values()))
     same = [name for name in varied(table) if len(table[name].drop_duplicates()) == 1]
     table = table.drop(columns=same)
-    return table if table.empty else table.sort_values(BEST, ignore_index=True)
+    if table.empty or table.test_mse.isna().all():
+        return table.iloc[:0]
+    ended = table.sort_values(BEST).dropna(subset="test_mse")
+    return pd.concat([ended, table.drop(ended.index).sort_values(BEST)], ignore_index=True)
 
 
 def varied(table: "pd.DataFrame") -> list[str]:

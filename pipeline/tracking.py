@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from filelock import FileLock
 
+from pipeline import views
 from pipeline.config import ROOT, Config, flat, home
 from pipeline.errors import UserError
 from pipeline.tables import FEATURES
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "anime-ratings"
 SQLITE = "sqlite:///"
-# In the environment of a sweep: its run and the keys that are swept; of a job: its identity and
-# overrides. Lists are JSON.
+NOTE = "mlflow.note.content"  # the tag of the description
+BEST = "best_valid_mse"  # what jobs are compared by: the test rows decide nothing
+# In the environment of a sweep: its run and the keys that are swept; of a job: its identity,
+# overrides, and what decides whether it is stopped early. Lists and dicts are JSON.
 SWEEP_RUN, SWEEP_KEYS = "SWEEP_RUN", "SWEEP_KEYS"
-SWEEP_JOB, SWEEP_OVERRIDES = "SWEEP_JOB", "SWEEP_OVERRIDES"
+SWEEP_JOB, SWEEP_OVERRIDES, SWEEP_PRUNER = "SWEEP_JOB", "SWEEP_OVERRIDES", "SWEEP_PRUNER"
 SERVING = ["mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow", "omegaconf"]
 
 
@@ -50,6 +55,7 @@ def connect() -> None:
         UserError: the store cannot be used.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "5")  # seconds
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -62,7 +68,8 @@ def connect() -> None:
     with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh sqlite store
         try:
             if mlflow.get_experiment_by_name(experiment) is None:
-                mlflow.create_experiment(experiment, artifact_location=folder)
+                tags = views.experiment_tags()
+                mlflow.create_experiment(experiment, artifact_location=folder, tags=tags)
             mlflow.set_experiment(experiment)
         except (MlflowException, OSError) as error:
             raise UserError(
@@ -86,13 +93,18 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
     except MlflowException:
         known = False
     if known:
-        with mlflow.start_run(run_id=resume) as active:
+        with mlflow.start_run(run_id=resume, tags=process(), log_system_metrics=True) as active:
             yield active
         return
+    close_dead()
     given = job_name() or os.environ.get("DVC_EXP_NAME")
     name = given or f"{config.model.name}-{config.dataset.source}"
     with mlflow.start_run(
-        run_name=name, parent_run_id=os.environ.get(SWEEP_RUN), tags=origin()
+        run_name=name,
+        parent_run_id=os.environ.get(SWEEP_RUN),
+        tags=origin() | process(),
+        description=describe(config),
+        log_system_metrics=True,
     ) as active:
         mlflow.log_params(flat(asdict(config)))
         mlflow.log_dict(asdict(config), "config.yaml")
@@ -109,7 +121,17 @@ def job_name() -> str:
     """Name the job of a sweep that is at work by what it overrides of what is swept."""
     overrides = json.loads(os.environ.get(SWEEP_OVERRIDES, "[]"))
     keys = json.loads(os.environ.get(SWEEP_KEYS, "[]"))
-    return " ".join([o for o in overrides if o.split("=")[0] in keys] or overrides)
+    pairs = [override.split("=", 1) for override in overrides]
+    swept = [pair for pair in pairs if pair[0] in keys]
+    return " ".join(f"{key}={shortened(value)}" for key, value in swept or pairs)
+
+
+def shortened(text: str) -> str:
+    """Write a number of many digits, as a search chooses them, with four; let other texts be."""
+    try:
+        return text if len(text) < 8 else f"{float(text):.4g}"
+    except ValueError:
+        return text
 
 
 def digest(path: Path) -> str:
@@ -126,6 +148,40 @@ def _dataset(config: Config, part: str, value: str) -> Any:
     folder = FEATURES.resolve() if own else home() / FEATURES
     source = LocalArtifactDatasetSource(str(folder / f"{part}.parquet"))
     return MetaDataset(source, name=f"{config.dataset.source}-{part}", digest=value)
+
+
+def process() -> dict[str, str]:
+    """Tell which process is at work, so that a run can be closed once it is gone."""
+    own = psutil.Process()
+    return {"host": socket.gethostname(), "process": f"{own.pid} {own.create_time():.0f}"}
+
+
+def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
+    """Tell in Markdown what a run is, and what came of it if that is known."""
+    draws = "" if config.posterior else ", the network alone,"
+    text = f"**{config.model.name}**{draws} on **{config.dataset.source}** ratings."
+    if figures:
+        low, high = figures["mse_ci95"]
+        text += (
+            f" Test MSE **{figures['mse']:.4f}** ({low:.4f} to {high:.4f}),"
+            f" {figures['gain_over_user_item_bias']:.1%} below user + item bias."
+        )
+    if SWEEP_JOB in os.environ:
+        text += "\n\n`python -m pipeline.promote NAME --run ID` makes it an experiment."
+    return text
+
+
+def close_dead() -> None:
+    """Mark runs as killed whose process on this machine is gone: nobody else will."""
+    import mlflow
+
+    query = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
+    alive = {
+        f"{p.pid} {p.info['create_time'] or 0:.0f}" for p in psutil.process_iter(["create_time"])
+    }
+    for found in mlflow.search_runs(filter_string=query, output_format="list"):
+        if found.data.tags["process"] not in alive:
+            mlflow.MlflowClient().set_terminated(found.info.run_id, "KILLED")
 
 
 def code() -> dict[str, str]:
@@ -160,6 +216,7 @@ def log_epoch(point: Mapping[str, float]) -> None:
 
     step = int(point["epoch"])
     mlflow.log_metrics({n: value for n, value in point.items() if n != "epoch"}, step=step)
+    _judge("valid_mse", step, point["valid_mse"])
 
 
 def log_draws(sweep: int, mse: float) -> None:
@@ -168,6 +225,14 @@ def log_draws(sweep: int, mse: float) -> None:
 
     mlflow.log_metrics({"draws_valid_mse": mse}, step=sweep)
     print(f"sweep {sweep}: validation MSE of the mean of the draws {mse:.4f}", flush=True)
+    _judge("draws_valid_mse", sweep, mse)
+
+
+def _judge(curve: str, step: int, value: float) -> None:
+    if SWEEP_PRUNER in os.environ:
+        from pipeline import pruning
+
+        pruning.judge(curve, step, value)
 
 
 def log_best(best: Mapping[str, float]) -> None:
@@ -197,9 +262,11 @@ def log_model(folder: Path) -> None:
     )
 
 
-def log_test(figures: Mapping[str, Any], pictures: Mapping[str, Any]) -> None:
+def log_test(config: Config, figures: Mapping[str, Any], pictures: Mapping[str, Any]) -> None:
     """Log the test figures (as test_mse, …), the baselines' (as baseline_mse.…) and pictures."""
     import mlflow
+
+    mlflow.set_tag(NOTE, describe(config, figures))
 
     low, high = figures["mse_ci95"]
     mlflow.log_metrics(

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from pipeline.compose import compose
 from pipeline.config import PARAMS, ROOT, check, load
 from pipeline.errors import UserError
-from pipeline.hydra_plugins.from_root import from_root
+from pipeline.plugins.hydra_plugins.from_root import from_root
 
 GROUPS = {
     f"{folder.name}={file.stem}"

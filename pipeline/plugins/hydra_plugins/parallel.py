@@ -41,6 +41,7 @@ class ParallelLauncher(Launcher):
     def __init__(self, workers: int | None) -> None:
         self.workers = workers or os.cpu_count() or 1
         self.processes: list[Any] = []
+        self.free = SimpleQueue[Any]()
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -51,12 +52,14 @@ class ParallelLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run all jobs; one whose process dies is told of and counts as infinitely bad."""
+        """Run all jobs; one whose process dies is told of and counts as infinitely bad.
+
+        A search calls this for each of its batches, with the same processes.
+        """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
-        free = SimpleQueue[Any]()
-        for _ in range(self.workers):
-            free.put(self._process())
+        while len(self.processes) < self.workers:
+            self.free.put(self._process())
 
         def one(place: int) -> JobReturn:
             from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -67,7 +70,7 @@ class ParallelLauncher(Launcher):
             )
             with open_dict(config):
                 config.hydra.job.id = config.hydra.job.num = initial_job_idx + place
-            process = free.get()
+            process = self.free.get()
             print(f"#{initial_job_idx + place}: {' '.join(words)}", flush=True)
             try:
                 done: JobReturn = process.submit(
@@ -75,19 +78,22 @@ class ParallelLauncher(Launcher):
                 ).result()
             except TerminatedWorkerError:
                 print(f"error: #{initial_job_idx + place} was killed.", file=sys.stderr)
+                self.processes.remove(process)
                 process = self._process()
                 done = JobReturn(overrides=words, status=JobStatus.COMPLETED)
                 done.return_value = math.inf
-            free.put(process)
+            self.free.put(process)
             return done
 
         lanes = ThreadPoolExecutor(self.workers)
         try:
             return list(lanes.map(one, range(len(job_overrides))))
-        finally:  # also at Ctrl-C
-            lanes.shutdown(wait=False, cancel_futures=True)
+        except BaseException:  # Ctrl-C, for the most part
             for process in self.processes:
                 process.shutdown(kill_workers=True)
+            raise
+        finally:
+            lanes.shutdown(wait=False, cancel_futures=True)
 
     def _process(self) -> Any:
         from joblib.externals.loky import ProcessPoolExecutor
