@@ -77,6 +77,9 @@ def work(overrides: list[str], settings: DictConfig) -> float:
         except HopelessError as stopped:
             found = stopped.best
     shutil.rmtree(folder)  # all of it is in MLflow
+    import keras  # not before pipeline.model has set TensorFlow up
+
+    keras.utils.clear_session()  # frees what the graphs of this job hold
     return found
 
 

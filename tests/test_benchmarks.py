@@ -17,6 +17,7 @@ from benchmarks import (
     parts,
     readme,
     score,
+    sweeps,
     training,
 )
 from benchmarks.peers import rows as peers
@@ -34,6 +35,7 @@ from pipeline.sources import synthetic
         ("data", data.table),
         ("accuracy", accuracy_table.table),
         ("parts", parts.table),
+        ("sweeps", sweeps.table),
         ("training", training.table),
     ],
 )

@@ -56,8 +56,9 @@ def test_a_digest_is_of_names_and_contents_and_not_of_compiled_code(tmp_path):
 
 def test_an_experiment_composes_to_what_the_overrides_did(clone):
     overrides = ["model=wide", "train.seed=3", "posterior.members=[normal]", "experiment=quick"]
+    swept = [*overrides, "sweep=parts"]  # it says which jobs there are, and nothing of a job
     path = clone / "conf" / "experiment" / "of_a_test.yaml"
-    path.write_text(experiment(overrides, "Of a test."))
+    path.write_text(experiment(swept, "Of a test."))
     done = python("-m", "pipeline.compose", "experiment=of_a_test", cwd=clone)
     assert done.returncode == 0, done.output
     assert (clone / "params.yaml").read_text() == compose(overrides)
@@ -138,6 +139,47 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
     again = python("-m", "pipeline.promote", "winner", cwd=swept)
     assert again.returncode == 1
     assert "exists" in again.output
+
+
+def test_jobs_run_as_those_of_a_cluster_do(swept):
+    pytest.importorskip("submitit")
+    done = sweep(swept, "train.seed=11,12", "hydra/launcher=submitit_local")
+    assert done.returncode == 0, done.output
+    jobs = children(newest().info.run_id)
+    assert [run_.info.status for run_ in jobs] == ["FINISHED"] * 2
+    assert len({run_.data.tags["process"] for run_ in jobs}) == 2
+
+
+def test_a_search_stops_what_is_hopeless_and_proposes_the_same_when_called_again(swept):
+    pytest.importorskip("optuna")
+    space = ["hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=1", "hydra/launcher=basic"]
+    pruner = "hydra.callbacks.mlflow.pruner"
+    eager = [f"{pruner}.n_startup_trials=2", f"{pruner}.n_warmup_steps=0", "train.epochs=4"]
+    words = ["--multirun", *SMALL[:3], "sweep=network", *space, *eager]
+    done = python("-m", "pipeline.sweep", *words, cwd=swept)
+    assert done.returncode == 0, done.output
+    jobs = children(newest().info.run_id)
+    assert len(jobs) == 8
+    stopped = [run_ for run_ in jobs if "pruned" in run_.data.tags]
+    assert 1 <= len(stopped) <= 6
+    assert {run_.info.status for run_ in stopped} == {"KILLED"}
+    assert all("test_mse" not in run_.data.metrics for run_ in stopped)
+    assert done.stdout.count("stopped") == len(stopped)
+    again = python("-m", "pipeline.sweep", *words, cwd=swept)
+    assert again.returncode == 0, again.output
+    assert len(children(newest().info.run_id)) == 8
+
+
+def test_every_job_was_compared_with_the_champion(swept):
+    finished = [run_ for run_ in children() if run_.info.status == "FINISHED"]
+    assert all("champion" in run_.data.tags for run_ in finished)
+    version = mlflow.MlflowClient().get_model_version_by_alias(
+        "anime-ratings-synthetic", "champion"
+    )
+    tag = mlflow.get_run(version.run_id).data.tags["champion"]
+    assert tag.startswith(f"became version {version.version}")
+    model = mlflow.pyfunc.load_model("models:/anime-ratings-synthetic@champion")
+    assert model.metadata.signature is not None
 
 
 def test_a_killed_job_takes_no_other_with_it_and_is_done_by_the_next_call(swept):

@@ -1,5 +1,6 @@
 """Tracking: where runs go, and the names their settings have there."""
 
+import mlflow
 import pytest
 
 from pipeline import tracking
@@ -33,3 +34,19 @@ def test_a_store_that_cannot_be_used_is_named(monkeypatch, tmp_path):
 def test_params_are_named_as_on_the_command_line():
     settings = {"model": {"name": "deep", "wide": None, "deep": {"units": [64, 32]}}}
     assert tracking.flat(settings) == {"model.name": "deep", "model.deep.units": "[64, 32]"}
+
+
+def test_runs_whose_process_is_gone_count_as_killed(monkeypatch, tmp_path):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tracking.connect()
+    client, own = mlflow.MlflowClient(), tracking.process()
+    tags = {
+        "gone": own | {"process": "1 1"},
+        "here": own,
+        "elsewhere": {"host": "x", "process": "1 1"},
+    }
+    runs = {name: client.create_run("1", tags=of).info.run_id for name, of in tags.items()}
+    tracking.close_dead()
+    status = {name: client.get_run(run).info.status for name, run in runs.items()}
+    assert status == {"gone": "KILLED", "here": "RUNNING", "elsewhere": "RUNNING"}

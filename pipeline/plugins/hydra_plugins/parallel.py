@@ -6,16 +6,18 @@ TensorFlow is imported once for each.
 """
 
 import math
+import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
+import cloudpickle
 from hydra.core.config_store import ConfigStore
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job
@@ -40,8 +42,8 @@ class ParallelLauncher(Launcher):
 
     def __init__(self, workers: int | None) -> None:
         self.workers = workers or os.cpu_count() or 1
-        self.processes: list[Any] = []
-        self.free = SimpleQueue[Any]()
+        self.processes: list[ProcessPoolExecutor] = []
+        self.free = SimpleQueue[ProcessPoolExecutor]()
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -62,8 +64,6 @@ class ParallelLauncher(Launcher):
             self.free.put(self._process())
 
         def one(place: int) -> JobReturn:
-            from joblib.externals.loky.process_executor import TerminatedWorkerError
-
             words = filter_overrides(job_overrides[place])
             config = self.context.config_loader.load_sweep_config(
                 self.config, list(job_overrides[place])
@@ -73,10 +73,10 @@ class ParallelLauncher(Launcher):
             process = self.free.get()
             print(f"#{initial_job_idx + place}: {' '.join(words)}", flush=True)
             try:
-                done: JobReturn = process.submit(
-                    execute, config, self.context, self.task, Singleton.get_state()
-                ).result()
-            except TerminatedWorkerError:
+                # Functions of the main module, classes of plugins: pickle cannot take them.
+                asked = cloudpickle.dumps((config, self.context, self.task, Singleton.get_state()))
+                done: JobReturn = cloudpickle.loads(process.submit(execute, asked).result())
+            except BrokenProcessPool:
                 print(f"error: #{initial_job_idx + place} was killed.", file=sys.stderr)
                 self.processes.remove(process)
                 process = self._process()
@@ -89,31 +89,38 @@ class ParallelLauncher(Launcher):
         try:
             return list(lanes.map(one, range(len(job_overrides))))
         except BaseException:  # Ctrl-C, for the most part
-            for process in self.processes:
-                process.shutdown(kill_workers=True)
-            raise
-        finally:
             lanes.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            raise
 
-    def _process(self) -> Any:
-        from joblib.externals.loky import ProcessPoolExecutor
-
-        threads = max(1, (os.cpu_count() or 1) // self.workers)
-        process = ProcessPoolExecutor(1, env={"TF_NUM_INTEROP_THREADS": str(threads)})
+    def _process(self) -> ProcessPoolExecutor:
+        # Jobs share the cores out; a new interpreter, as TensorFlow does not survive a fork.
+        os.environ["TF_NUM_INTEROP_THREADS"] = str(max(1, (os.cpu_count() or 1) // self.workers))
+        context = multiprocessing.get_context("spawn")
+        process = ProcessPoolExecutor(1, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
         self.processes.append(process)
         return process
 
 
-def execute(
-    config: DictConfig, context: HydraContext, task: TaskFunction, singletons: Any
-) -> JobReturn:
-    """Run one job in a process of the launcher."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher ends its processes itself
+def execute(asked: bytes) -> bytes:
+    """Run one job in a process of the launcher, which ends it itself at Ctrl-C.
+
+    Args:
+        asked: pickled: the config, Hydra's context, the function, Hydra's singletons.
+
+    Returns:
+        What the job came to, pickled: a JobReturn.
+    """
+    config, context, task, singletons = cloudpickle.loads(asked)
     Singleton.set_state(singletons)
-    return run_job(
-        hydra_context=context,
-        task_function=task,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
+    done: bytes = cloudpickle.dumps(
+        run_job(
+            hydra_context=context,
+            task_function=task,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
     )
+    return done

@@ -1,0 +1,112 @@
+"""A walk through MLflow's UI in headless Chromium, with a picture of each stop.
+
+``python tests/browser.py FOLDER`` walks through the newest sweep of this repository's store: the
+pictures of the README are made so.
+"""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import mlflow
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from pipeline import tracking, views
+
+WAIT = 60_000  # ms for the UI to show something
+
+
+@contextlib.contextmanager
+def served(repository, environment):
+    """Serve the UI of a repository on a free port; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "pipeline.ui", str(port)]
+    with subprocess.Popen(
+        command, cwd=repository, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        address, end = f"http://127.0.0.1:{port}", time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=5)
+                break
+            except OSError:
+                assert process.poll() is None, process.stdout.read().decode()
+                assert time.monotonic() < end, "the server did not answer"
+                time.sleep(0.5)
+        try:
+            yield address
+        finally:
+            process.terminate()
+
+
+def chromium():
+    """The path of Chromium, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def walk(address, experiment, parent, children, folder):
+    """Look at the results, the newest sweep and its picture, and save what is seen to a folder.
+
+    Args:
+        address: of the server.
+        experiment: its id.
+        parent: the run of a sweep.
+        children: its jobs.
+        folder: of the pictures.
+
+    Raises:
+        playwright.sync_api.TimeoutError: something is not there.
+    """
+    from playwright.sync_api import sync_playwright
+
+    runs = f"{address}/#/experiments/{experiment}/runs"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1500, "height": 640})
+        page.set_default_timeout(WAIT)
+        page.goto(f"{runs}?{views.LINK}={views.RESULTS}")
+        page.get_by_role("button", name="Close", exact=False).first.click()  # the assistant
+        page.get_by_text(parent.info.run_name[:20]).first.wait_for()
+        page.get_by_text("test_mse", exact=True).first.wait_for()
+        page.wait_for_timeout(1500)
+        page.screenshot(path=folder / "results.png")
+        page.goto(f"{runs}?{views.LINK}={views.SWEEP}")
+        page.reload()
+        for child in children:
+            page.get_by_text(child.info.run_name, exact=True).first.wait_for()
+            if "test_mse" in child.data.metrics:
+                page.get_by_text(f"{child.data.metrics['test_mse']:.3f}"[:5]).first.wait_for()
+        page.wait_for_timeout(1500)
+        page.screenshot(path=folder / "sweep.png")
+        page.goto(f"{runs}/{parent.info.run_id}/artifacts/plots/jobs.png")
+        picture = page.locator("img[src*='jobs.png'], img[src^='blob:']").first
+        picture.wait_for()
+        page.wait_for_function("e => e.complete && e.naturalWidth > 300", picture.element_handle())
+        page.wait_for_timeout(1500)
+        page.screenshot(path=folder / "plot.png")
+        browser.close()
+
+
+def main():
+    """Walk through the newest sweep of this repository."""
+    import os
+
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    tracking.connect()
+    parent = mlflow.search_runs(filter_string="tags.sweep != ''", output_format="list")[0]
+    query = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+    children = mlflow.search_runs(filter_string=query, output_format="list")
+    with served(tracking.ROOT, os.environ) as address:
+        walk(address, parent.info.experiment_id, parent, children, folder)
+
+
+if __name__ == "__main__":
+    main()
