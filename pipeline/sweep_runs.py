@@ -168,7 +168,8 @@ def _show(parent: str, children: list[Any], keys: list[str]) -> None:
     # An override of a group, such as model=wide, shows in the name that the group's files give.
     params = [p for key in keys for p in (key, f"{key}.name", f"{key}.source") if p in known]
     search = f"tags.mlflow.parentRunId = '{parent}'"
-    view = views.view("Newest sweep", views.columns(("test_mse", BEST), params, ()), search)
+    shown = views.columns((BEST, "test_mse"), params, ())
+    view = views.view("Newest sweep", shown, search, lowest=shown[0])
     experiment = mlflow.get_run(parent).info.experiment_id
     mlflow.MlflowClient().set_experiment_tag(experiment, views.TAG + views.SWEEP, view)
 

@@ -25,18 +25,27 @@ def columns(metrics: Sequence[str], params: Sequence[str], tags: Sequence[str]) 
     return [f"{kind}.`{name}`" for kind, names in kinds for name in names]
 
 
-def view(name: str, shown: Sequence[str], search: str = "") -> str:
-    """Describe a view of the runs that ``search`` finds, newest first, jobs below their sweep.
+def view(
+    name: str, shown: Sequence[str], search: str = "", lowest: str = "attributes.start_time"
+) -> str:
+    """Describe a view of the runs that ``search`` finds.
+
+    Args:
+        name: as the menu has it.
+        shown: what ``columns`` returns.
+        search: a query in MLflow's language; empty for all runs.
+        lowest: a column; the runs with the lowest value come first, and jobs are not folded up
+            below their sweep. By default the newest come first.
 
     Returns:
         The value of the experiment's tag ``TAG`` with the key of the view.
     """
     state = {
         "searchFilter": search,
-        "orderByKey": "attributes.start_time",
-        "orderByAsc": False,
+        "orderByKey": lowest,
+        "orderByAsc": not lowest.startswith("attributes"),
         "startTime": "ALL",
-        "lifecycleFilter": "ACTIVE",
+        "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
         "selectedColumns": list(shown),

@@ -64,31 +64,42 @@ def walk(address, experiment, parent, children, folder):
     Raises:
         playwright.sync_api.TimeoutError: something is not there.
     """
+    from playwright.sync_api import TimeoutError as Late
     from playwright.sync_api import sync_playwright
 
     runs = f"{address}/#/experiments/{experiment}/runs"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1500, "height": 640})
-        page.set_default_timeout(WAIT)
-        page.goto(f"{runs}?{views.LINK}={views.RESULTS}")
-        page.get_by_role("button", name="Close", exact=False).first.click()  # the assistant
-        page.get_by_text(parent.info.run_name[:20]).first.wait_for()
+        context = browser.new_context(viewport={"width": 1500, "height": 640})
+        context.set_default_timeout(WAIT)
+
+        def visit(place):
+            page = context.new_page()
+            page.goto(place)
+            for name in ("Close", "Hide banner"):  # the assistant; that this is a saved view
+                button = page.get_by_role("button", name=name, exact=True)
+                with contextlib.suppress(Late):
+                    button.click(timeout=8000)
+            return page
+
+        page = visit(f"{runs}?{views.LINK}={views.RESULTS}")
+        page.get_by_text(parent.info.run_name, exact=True).first.wait_for()
         page.get_by_text("test_mse", exact=True).first.wait_for()
         page.wait_for_timeout(1500)
         page.screenshot(path=folder / "results.png")
-        page.goto(f"{runs}?{views.LINK}={views.SWEEP}")
-        page.reload()
+        page = visit(f"{runs}?{views.LINK}={views.SWEEP}")
         for child in children:
             page.get_by_text(child.info.run_name, exact=True).first.wait_for()
             if "test_mse" in child.data.metrics:
-                page.get_by_text(f"{child.data.metrics['test_mse']:.3f}"[:5]).first.wait_for()
+                page.get_by_text(f"{child.data.metrics['test_mse']:.6f}"[:-1]).first.wait_for()
         page.wait_for_timeout(1500)
         page.screenshot(path=folder / "sweep.png")
-        page.goto(f"{runs}/{parent.info.run_id}/artifacts/plots/jobs.png")
+        page = visit(f"{runs}/{parent.info.run_id}/artifacts/plots/jobs.png")
         picture = page.locator("img[src*='jobs.png'], img[src^='blob:']").first
         picture.wait_for()
-        page.wait_for_function("e => e.complete && e.naturalWidth > 300", picture.element_handle())
+        page.wait_for_function(
+            "e => e.complete && e.naturalWidth > 300", arg=picture.element_handle()
+        )
         page.wait_for_timeout(1500)
         page.screenshot(path=folder / "plot.png")
         browser.close()

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import model_settings
+from mlflow.entities import LoggedModelOutput
 
 from pipeline import champion, tracking
 
@@ -29,7 +30,9 @@ def rows(noise, seed=0, n=600):
 def challenged(frame):
     """Let a run with these predictions challenge; returns the version that it became, if it did."""
     with mlflow.start_run() as run:
-        mlflow.finalize_logged_model(mlflow.initialize_logged_model(name="model").model_id, "READY")
+        model = mlflow.initialize_logged_model(name="model").model_id
+        mlflow.MlflowClient().log_outputs(run.info.run_id, [LoggedModelOutput(model, 0)])
+        mlflow.finalize_logged_model(model, "READY")
         champion.challenge(model_settings(), run, frame)
     verdict = mlflow.get_run(run.info.run_id).data.tags["champion"]
     present = mlflow.MlflowClient().get_model_version_by_alias(NAME, "champion")
