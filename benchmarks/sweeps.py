@@ -20,7 +20,7 @@ from pipeline.errors import exit_on_user_error
 from pipeline.tables import replace_json
 
 DATASET = "mal_real"
-SWEPT = ["model=wide,deep,wide_deep", "train.batch_size=1024,2048,4096,8192", "train.epochs=15"]
+SWEPT = ["model=wide,deep,wide_deep", "train.batch_size=1024,2048,4096,8192", "train.epochs=10"]
 JOBS = 12
 PARALLEL = ["hydra/launcher=parallel", "hydra.launcher.workers=2"]
 ROUNDS: tuple[tuple[str, list[str]], ...] = (

@@ -75,15 +75,19 @@ def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset
 
         return tf.data.Dataset.range(0, n, size).map(batch)
 
+    # There is nothing to tune; and a thread that does would let the end of a training wait for it,
+    # up to 20 seconds.
+    options = tf.data.Options()
+    options.autotune.enabled = False
     if seed is None:
-        return epoch(tf.range(n)).prefetch(2)
+        return epoch(tf.range(n)).prefetch(2).with_options(options)
 
     def shuffled(number: tf.Tensor) -> tf.data.Dataset:
         key = tf.stack([tf.constant(seed, tf.int64), number])
         return epoch(tf.random.experimental.stateless_shuffle(tf.range(n), seed=key))
 
     # Endless, because Keras would start a data set that ends from its first epoch again.
-    return tf.data.Dataset.range(2**31).flat_map(shuffled).prefetch(2)
+    return tf.data.Dataset.range(2**31).flat_map(shuffled).prefetch(2).with_options(options)
 
 
 def _stack(table: pa.Table, names: list[str]) -> Array:
