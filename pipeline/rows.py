@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.tables import BLOCKS
@@ -21,18 +22,25 @@ def read_rows(folder: Path, part: str) -> tuple[dict[str, Array], Array]:
         never its own. That of another row are all training ratings.
     """
     table = pq.read_table(folder / f"{part}.parquet")
-    columns = {name: table[name].to_numpy() for name in ("user", "item")}
     rating = table["rating"].to_numpy()
+    if part == "train":
+        return with_earlier(table, rating), rating.astype(np.float32)
+    columns = {name: table[name].to_numpy() for name in ("user", "item")}
     for name in ("user", "item"):
-        if part == "train":
-            cell = columns[name].astype(np.int64) * BLOCKS + table["block"].to_numpy()
-            for total, weights in (("sum", rating), ("count", None)):
-                columns[f"{name}_{total}"] = earlier(cell, weights)
-        else:
-            known = pq.read_table(folder / f"{name}s.parquet")
-            for total in ("sum", "count"):
-                columns[f"{name}_{total}"] = known[f"{name}_{total}"].to_numpy()[columns[name]]
+        known = pq.read_table(folder / f"{name}s.parquet")
+        for total in ("sum", "count"):
+            columns[f"{name}_{total}"] = known[f"{name}_{total}"].to_numpy()[columns[name]]
     return {name: columns[name] for name in ROW}, rating.astype(np.float32)
+
+
+def with_earlier(train: pa.Table, rating: Array) -> dict[str, Array]:
+    """Lay out the training rows: the ROW columns (int32 [n]), with histories of ``rating`` [n]."""
+    columns = {name: train[name].to_numpy() for name in ("user", "item")}
+    for name in ("user", "item"):
+        cell = columns[name].astype(np.int64) * BLOCKS + train["block"].to_numpy()
+        columns[f"{name}_sum"] = earlier(cell, rating)
+        columns[f"{name}_count"] = earlier(cell)
+    return {name: columns[name] for name in ROW}
 
 
 def earlier(cell: Array, weights: Array | None = None) -> Array:

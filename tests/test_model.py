@@ -96,6 +96,22 @@ def test_predicting_in_batches_is_predicting_at_once(features, tmp_path, monkeyp
     assert predictor.rows(rows) == pytest.approx(at_once, abs=1e-6)
 
 
+def test_users_times_titles_are_predicted_as_rows_are(features, tmp_path):
+    model, _, settings = trained(features, "train.epochs=2")
+    predictor = save(model, settings, features, tmp_path)
+    user, item = np.array([1, 5], "int32"), np.array([3, 31, 2], "int32")
+    pairs = predictor.ids(np.repeat(user * 10, 3), np.tile(item * 10, 2))
+    assert predictor.matrix(user, item).ravel() == pytest.approx(pairs, abs=1e-5)
+
+
+def test_titles_have_embeddings_unless_the_model_is_wide_alone(features, tmp_path):
+    for name, width in (("wide", None), ("wide_deep", 4)):
+        model, _, settings = trained(features, "train.epochs=1", f"model={name}")
+        (tmp_path / name).mkdir()
+        found = save(model, settings, features, tmp_path / name).embeddings()
+        assert (found is None) if width is None else found.shape == (31, width)
+
+
 def test_a_loss_that_explodes_stops_the_training_with_what_to_do():
     with pytest.raises(UserError, match=r"lower model\.deep\.learning_rate"):
         Curve(print).on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})

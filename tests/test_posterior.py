@@ -15,7 +15,7 @@ from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.data import read_items
 from pipeline.model.describe import attributes
 from pipeline.model.draws import Draw, Draws
-from pipeline.model.grades import Grades, expected
+from pipeline.model.grades import Grades, expected, share
 from pipeline.model.history import components
 from pipeline.model.random import Random
 from pipeline.rows import read_rows
@@ -158,6 +158,40 @@ def test_the_expected_grade_of_certain_scores_is_the_grade():
     assert expected(score, tf.fill([3], 1e-6), cuts, 1).numpy() == pytest.approx(
         [3, 3, 3], abs=0.01
     )
+
+
+def test_the_shares_of_all_grades_are_one_and_their_mean_is_the_expected_grade():
+    cuts, noise = np.array([1.2, 2.5, 3.9, 4.5], "float32"), tf.constant([0.5, 2.0, 9.0])
+    score, grades = tf.constant([-2.0, 3.1, 8.0]), range(5)
+    shares = np.stack([share(score, noise, cuts, tf.fill([3], grade)).numpy() for grade in grades])
+    assert shares.sum(0) == pytest.approx([1, 1, 1])
+    assert (shares >= 0).all()
+    mean = (shares * np.arange(1, 6)[:, None]).sum(0)
+    assert expected(score, noise, cuts, 1).numpy() == pytest.approx(mean, abs=1e-5)
+
+
+@pytest.mark.parametrize("model", ["wide", "deep", "wide_deep"])
+def test_users_times_titles_are_predicted_as_pairs_are(features, tmp_path, model):
+    chosen = [f"model={model}", "posterior.sweeps=12"]
+    draws = predictor(features, sampled(features, tmp_path, *chosen), settings(*chosen))
+    user, item = np.array([0, 3, 99], "int32"), np.arange(ITEMS + 2, dtype="int32")
+    grid = draws.matrix(user, item)
+    pairs = draws.predict(np.repeat(user, len(item)), np.tile(item, len(user)))
+    assert grid.ravel() == pytest.approx(pairs, abs=1e-5)
+
+
+def test_the_likelihood_is_a_distribution_over_grades_that_knows_the_planted_taste(
+    features, tmp_path
+):
+    draws = predictor(features, sampled(features, tmp_path, "posterior.sweeps=40"), settings())
+    user, item = np.tile([1, 2], 10), np.full(20, 1)
+    likely = np.exp(draws.log_likelihood(user, item, np.repeat(np.arange(1.0, 11), 2)))
+    assert likely[::2].sum() == pytest.approx(1, abs=1e-5)
+    assert likely[::2] @ np.arange(1, 11) > likely[1::2] @ np.arange(1, 11) + 2
+    rows, rating = read_rows(features, "test")
+    told = draws.log_likelihood(rows["user"], rows["item"], rating).mean()
+    share_of_each = np.bincount(rating.astype(int))[rating.astype(int)] / len(rating)
+    assert told > np.log(share_of_each).mean(), "more likely than by how often each grade is given"
 
 
 def test_long_products_are_the_same_each_time_and_right():

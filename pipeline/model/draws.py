@@ -1,5 +1,6 @@
 """Draws of all weights, and the mean of their predictions: what is kept of the posterior."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.model.data import Array
-from pipeline.model.grades import expected
+from pipeline.model.grades import expected, share
 
 
 class Draw(NamedTuple):
@@ -47,27 +48,78 @@ class Draws:
 
     def predict(self, user: Array, item: Array) -> Array:
         """Predict pairs of table rows, int32 [n]: float32 [n], on the scale."""
-        if not len(user):
-            return np.zeros(0, np.float32)
-        total = sum(self._one(draw, tf.constant(user), tf.constant(item)) for draw in self.draws)
-        return total.numpy() / np.float32(len(self.draws))
+        score = self._scorer(user, item)
+        return self._mean(lambda draw: self._expected(tf.constant(draw.cuts), *score(draw)))
 
-    def _one(self, draw: Draw, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
+    def matrix(self, user: Array, item: Array) -> Array:
+        """Predict users times titles, rows of their tables: float32 [users, titles]."""
+
+        def scored(cuts: tf.Tensor, sides: list[tf.Tensor]) -> tf.Tensor:
+            left, right, noise, offset = sides
+            score = tf.matmul(left, right, transpose_b=True) + offset[:, None]
+            return self._expected(cuts, score, noise[:, None])
+
+        compiled = tf.function(scored, jit_compile=True)  # no score is written to memory
+
+        def one(draw: Draw) -> tf.Tensor:
+            left, noise, offset = self._left(draw, user)
+            return compiled(tf.constant(draw.cuts), [left, self._right(draw, item), noise, offset])
+
+        return self._mean(one)
+
+    def log_likelihood(self, user: Array, item: Array, rating: Array) -> Array:
+        """Tell how likely the draws hold each rating, a whole number: natural logarithm [n]."""
+        grade = tf.constant((rating - self.scale[0]).astype(np.int32))
+        halves = np.arange(*self.scale, dtype=np.float32) + 0.5
+        score = self._scorer(user, item)
+
+        def one(draw: Draw) -> tf.Tensor:
+            return share(*score(draw), draw.cuts if len(draw.cuts) else halves, grade)
+
+        return np.log(np.maximum(self._mean(one), 1e-12))
+
+    def _mean(self, one: Callable[[Draw], tf.Tensor]) -> Array:
+        return sum(one(draw) for draw in self.draws).numpy() / np.float32(len(self.draws))
+
+    def _scorer(self, user: Array, item: Array) -> Callable[[Draw], tuple[tf.Tensor, tf.Tensor]]:
+        """Return what gives the score and the precision of its noise of each pair in a draw."""
+        users, of_user = np.unique(user, return_inverse=True)
+        items, of_item = np.unique(item, return_inverse=True)
+
+        def score(draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
+            left, noise, offset = self._left(draw, users)
+            product = tf.gather(left, of_user) * tf.gather(self._right(draw, items), of_item)
+            total = tf.reduce_sum(product, 1) + tf.gather(offset, of_user)
+            return total, tf.gather(noise, of_user)
+
+        return score
+
+    def _left(self, draw: Draw, user: Array) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What titles are multiplied with, the precision of the noise, and what is added."""
         user = tf.where(user < len(draw.users), user, 0)
+        weights = tf.cast(tf.gather(draw.users, user), tf.float32)
+        noise, offset = tf.gather(draw.noise, user), tf.fill(tf.shape(user), draw.intercept)
+        if self.wide:
+            deep, bias, crosses = tf.split(weights, [self._deep(draw), 1, -1], 1)
+            weights = tf.concat([deep, tf.ones_like(bias), crosses], 1)
+            offset += bias[:, 0]
+        return weights, noise, offset
+
+    def _right(self, draw: Draw, item: Array) -> tf.Tensor:
+        """Embedding of each title, then its bias and attributes."""
         rated = (item > 0) & (item < len(draw.items))
-        left = tf.cast(tf.gather(draw.users, user), tf.float32)
         trained = tf.cast(tf.gather(draw.items, tf.where(rated, item, 0)), tf.float32)
         by_kind = tf.matmul(tf.gather(self.described, item), draw.map)
-        right = tf.where(rated[:, None], trained, by_kind)
-        deep = draw.items.shape[1] - self.wide
-        score = tf.reduce_sum(left[:, :deep] * right[:, :deep], 1) + draw.intercept
-        if self.wide:
-            crossed = tf.gather(self.attributes, item)
-            score += left[:, deep] + right[:, deep]
-            score += tf.reduce_sum(left[:, deep + 1 :] * crossed, 1)
-        if not len(draw.cuts):
+        weights = tf.where(rated[:, None], trained, by_kind)
+        return tf.concat([weights, tf.gather(self.attributes, item)], 1) if self.wide else weights
+
+    def _deep(self, draw: Draw) -> int:
+        return draw.items.shape[1] - self.wide
+
+    def _expected(self, cuts: tf.Tensor, score: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        if not cuts.shape[0]:
             return tf.clip_by_value(score, *self.scale)
-        return expected(score, tf.gather(draw.noise, user), draw.cuts, self.scale[0])
+        return expected(score, noise, cuts, self.scale[0])
 
 
 def write(draws: list[Draw], path: Path) -> None:

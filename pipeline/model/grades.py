@@ -74,9 +74,20 @@ class Grades:
 
 
 def expected(score: tf.Tensor, noise: tf.Tensor, cuts: tf.Tensor | Array, lowest: int) -> tf.Tensor:
-    """Return the mean grade of each score, whose noise has this precision: float32 [n]."""
-    above = normal_cdf((score[:, None] - cuts) * tf.sqrt(noise)[:, None])
-    return lowest + tf.reduce_sum(above, 1)
+    """Return the mean grade of scores whose noise has this precision, which broadcasts to them."""
+    root = tf.sqrt(noise / 2)
+    above = tf.add_n([tf.math.erf((score - cut) * root) for cut in tf.unstack(cuts)])
+    return lowest + (above + cuts.shape[0]) / 2
+
+
+def share(
+    score: tf.Tensor, noise: tf.Tensor, cuts: tf.Tensor | Array, grade: tf.Tensor
+) -> tf.Tensor:
+    """Return how likely each score is to be given its ``grade``, int32 from 0: float32 [n]."""
+    ends = tf.concat([[-FAR], cuts, [FAR]], 0)
+    low, high = ((tf.gather(ends, grade + i) - score) * tf.sqrt(noise) for i in (0, 1))
+    flip = low > 0  # float32 tells small shares apart, not those near 1
+    return tf.where(flip, normal_cdf(-low) - normal_cdf(-high), normal_cdf(high) - normal_cdf(low))
 
 
 def normal_cdf(x: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """A trained model as a folder that works on its own: weights, settings, tables of ids."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -69,16 +70,38 @@ class Predictor:
 
     def rows(self, rows: dict[str, Array]) -> Array:
         """Predict rows of table indices and histories (``rows.ROW``): float32 [n], on the scale."""
-        parts = [self.model(batch).numpy() for batch in batches(rows, BATCH)]
-        network = np.clip(np.concatenate([np.zeros(0, np.float32), *parts]), *self.scale)
+        network = self._network(rows)
         if self.draws is None:
             return network
-        parts = [
-            self.draws.predict(*(rows[name][start : start + BATCH] for name in ("user", "item")))
-            for start in range(0, len(network), BATCH)
-        ]
-        drawn = np.concatenate([np.zeros(0, np.float32), *parts])
+        drawn = _in_parts(self.draws.predict, rows["user"], rows["item"])
         return self.weight * drawn + (1 - self.weight) * network
+
+    def matrix(self, user: Array, item: Array) -> Array:
+        """Predict users times titles, rows of their tables: float32 [users, titles]."""
+        of_user = self._users.history(np.repeat(user, len(item)))
+        of_item = self._items.history(np.tile(item, len(user)))
+        network = self._network(of_user | of_item).reshape(len(user), len(item))
+        if self.draws is None:
+            return network
+        return self.weight * self.draws.matrix(user, item) + (1 - self.weight) * network
+
+    def log_likelihood(self, rows: dict[str, Array], rating: Array) -> Array | None:
+        """Tell how likely the draws hold each rating, float32 [n]; None without draws."""
+        if self.draws is None:
+            return None
+        return _in_parts(self.draws.log_likelihood, rows["user"], rows["item"], rating)
+
+    def embeddings(self) -> Array | None:
+        """Return a vector for each title that was trained on, row 0 any other; None without any."""
+        drawn = self.draws.draws[0].items if self.draws else None
+        wide = self.model.wide is not None
+        if drawn is not None and drawn.shape[1] > wide:
+            return drawn[:, : drawn.shape[1] - wide].astype(np.float32)
+        return self.model.deep.item.embeddings.numpy() if self.model.deep else None
+
+    def _network(self, rows: dict[str, Array]) -> Array:
+        parts = [self.model(batch).numpy() for batch in batches(rows, BATCH)]
+        return np.clip(np.concatenate([np.zeros(0, np.float32), *parts]), *self.scale)
 
     def ids(self, user_id: Array, item_id: Array) -> Array:
         """Predict pairs of ids, integers [n]; an unknown id counts as an average user or title."""
@@ -90,11 +113,21 @@ class _Lookup:
 
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
-        self.history = [column for column in HISTORY if column.startswith(name)]
-        table = pq.read_table(path, columns=[f"{name}_id", *self.history])
+        columns = [column for column in HISTORY if column.startswith(name)]
+        table = pq.read_table(path, columns=[f"{name}_id", *columns])
         self.ids = pd.Index(table[f"{name}_id"].fill_null(-1).to_numpy())
-        self.columns = {column: table[column].to_numpy() for column in self.history}
+        self.columns = {column: table[column].to_numpy() for column in columns}
 
     def look_up(self, ids: Array) -> dict[str, Array]:
-        row = np.maximum(self.ids.get_indexer(pd.Index(ids)), 0).astype(np.int32)
+        row = self.ids.get_indexer(pd.Index(ids))
+        return self.history(np.maximum(row, 0).astype(np.int32))
+
+    def history(self, row: Array) -> dict[str, Array]:
         return {self.name: row, **{name: column[row] for name, column in self.columns.items()}}
+
+
+def _in_parts(of: Callable[..., Array], *columns: Array) -> Array:
+    """Put together what ``of`` returns of BATCH rows at a time."""
+    starts = range(0, len(columns[0]), BATCH)
+    parts = [of(*(column[start : start + BATCH] for column in columns)) for start in starts]
+    return np.concatenate([np.zeros(0, np.float32), *parts])
