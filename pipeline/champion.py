@@ -15,7 +15,7 @@ import pandas as pd
 from filelock import FileLock
 
 from pipeline.config import Config, home
-from pipeline.metrics import interval
+from pipeline.evaluation.metrics import Bootstrap, difference
 
 if TYPE_CHECKING:
     import mlflow
@@ -75,9 +75,10 @@ def _compare(config: Config, other: Any, rows: str, tested: pd.DataFrame) -> tup
             run_id=other.info.run_id, artifact_path=PREDICTIONS, dst_path=folder
         )
         theirs = pd.read_parquet(path)
-    squared = (tested.prediction - tested.rating) ** 2 - (theirs.prediction - theirs.rating) ** 2
-    low, high = interval(
-        squared.to_numpy(), tested.user.to_numpy(), config.evaluate.bootstrap, config.evaluate.seed
-    )
-    relation = "better than" if high < 0 else "not surely better than"
-    return high < 0, f"MSE {squared.mean():+.4f} ({low:+.4f} to {high:+.4f}), {relation}"
+    ours, others = (((t.prediction - t.rating) ** 2).to_numpy() for t in (tested, theirs))
+    bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.seed)
+    found = difference(ours, others, tested.user.to_numpy(), bootstrap)
+    low, high = found["difference_ci95"]
+    relation = "better than" if found["better"] else "not surely better than"
+    by = f"MSE {found['difference']:+.4f} ({low:+.4f} to {high:+.4f})"
+    return found["better"], f"{by}, {relation}"

@@ -151,6 +151,8 @@ class Evaluate:
 
     seed: int
     bootstrap: int
+    sample: int
+    ranking_users: int
 
 
 @dataclass

@@ -41,6 +41,8 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value al
     "train.patience": (1, 10_000),
     "evaluate.seed": (0, 2**31),
     "evaluate.bootstrap": (10, 100_000),
+    "evaluate.sample": (1000, 2**31),
+    "evaluate.ranking_users": (1, 1_000_000),
 }
 
 

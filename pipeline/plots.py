@@ -1,4 +1,4 @@
-"""The pictures of a run, as figures that MLflow stores; DVC draws its own from the same tables."""
+"""What all pictures look like, and that of a sweep."""
 
 from typing import Any
 
@@ -6,64 +6,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#999999"  # told apart by colour-blind eyes too
 EVENLY = 8  # values of a param that are placed evenly in the picture of a sweep, and all named
 LOG = 20  # largest over smallest value from which on the scale is logarithmic
 
 
-def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
+def canvas(title: str, x: str, y: str, height: float = 4.5) -> tuple[Figure, Axes]:
+    """Return a figure with labelled axes; its height in inches, of a width of 7."""
+    figure = Figure(figsize=(7, height), dpi=120, layout="constrained")
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
-
-
-def learning_curve(curve: pd.DataFrame) -> Figure:
-    """Draw train_mse and valid_mse by epoch, the best epoch marked."""
-    figure, axes = _axes("Learning curve", "epoch", "MSE (squared rating points)")
-    axes.plot(
-        curve.epoch, curve.train_mse, color=ORANGE, marker="o", label="training, with dropout"
-    )
-    axes.plot(curve.epoch, curve.valid_mse, color=BLUE, marker="o", label="validation")
-    best = curve.iloc[int(curve.valid_mse.argmin())]
-    axes.axvline(best.epoch, color=GREY, linestyle=":")
-    axes.annotate(
-        f"kept: epoch {best.epoch:.0f}, {best.valid_mse:.4f}",
-        (best.epoch, best.valid_mse), (-6, 40), textcoords="offset points", ha="right",
-    )  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False)
-    return figure
-
-
-def predicted_vs_actual(groups: pd.DataFrame, scale: tuple[int, int]) -> Figure:
-    """Draw the mean rating against the mean prediction of each group of test rows."""
-    figure, axes = _axes("Predicted against true ratings (test)", "mean prediction", "mean rating")
-    axes.plot(scale, scale, color=GREY, linestyle=":", label="perfectly calibrated")
-    axes.plot(
-        groups.predicted, groups.actual, color=BLUE, marker="o",
-        label=f"{len(groups)} groups of about {groups.n.median():,.0f} ratings",
-    )  # fmt: skip
-    axes.set(xlim=scale, ylim=scale, aspect="equal")
-    axes.legend(frameon=False)
-    return figure
-
-
-def error_by_rating(groups: pd.DataFrame) -> Figure:
-    """Draw the MSE of the model and of the bias baseline for each true rating."""
-    rating, mse = "true rating (and how many have it)", "MSE (squared rating points)"
-    figure, axes = _axes("Error by true rating (test)", rating, mse)
-    axes.bar(groups.rating - 0.2, groups.model, 0.4, color=BLUE, label="model")
-    right = groups.rating + 0.2
-    axes.bar(right, groups.user_item_bias, 0.4, color=ORANGE, label="user + item bias")
-    ticks = [f"{stars}\n({n:,})" for stars, n in zip(groups.rating, groups.n, strict=True)]
-    axes.set_xticks(groups.rating, ticks, fontsize=8)
-    axes.legend(frameon=False)
-    return figure
 
 
 def jobs(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
@@ -74,7 +31,7 @@ def jobs(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
         params: columns that differ, as text.
         metric: the column of the last axis; lower is better.
     """
-    figure, axes = _axes(f"{len(table)} jobs, the best in blue", "", "")
+    figure, axes = canvas(f"{len(table)} jobs, the best in blue", "", "")
     beside: dict[str, Any] = {
         "xytext": (6, 0),
         "textcoords": "offset points",

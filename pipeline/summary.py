@@ -8,20 +8,17 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.evaluation.names import NAMES
 from pipeline.tables import METRICS, MODELS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = {
-    "global_mean": "global mean",
-    "user_item_bias": "user + item bias",
-    "noise_floor": "noise floor",
-}
 WHERE = """\
 model    models/, and with the run in MLflow
 metrics  metrics/, dvc metrics show
 plots    metrics/plots/, dvc plots show
+report   metrics/report.html
 runs     make ui"""
 
 
@@ -48,17 +45,19 @@ def main() -> None:
         raise UserError(f"{path}: no figures yet; `dvc repro` makes them.")
     figures = json.loads(path.read_text(encoding="utf-8"))
     name = json.loads(settings.read_text(encoding="utf-8"))["model"]["name"]
-    low, high = figures["mse_ci95"]
+    low, high = figures["ci95"]["mse"]
     table = Table(title=f"{figures['n']:,} test ratings")
     for column in ("", "MSE", "RMSE", "95 % interval of the MSE"):
         table.add_column(column, justify="left" if column == "" else "right")
-    for baseline, mse in figures["baselines"].items():
-        table.add_row(NAMES[baseline], f"{mse:.4f}", f"{mse**0.5:.4f}")
+    for baseline, peer in figures["baselines"].items():
+        sampled = "" if peer["n"] == figures["n"] else f", {peer['n']:,} ratings"
+        mse = peer["mse"]
+        table.add_row(f"{NAMES[baseline]}{sampled}", f"{mse:.4f}", f"{mse**0.5:.4f}")
     mse, rmse = figures["mse"], figures["rmse"]
     table.add_row(name, f"{mse:.4f}", f"{rmse:.4f}", f"{low:.4f} to {high:.4f}")
     if "noise_floor" in figures:
         mse = figures["noise_floor"]
-        table.add_row(NAMES["noise_floor"], f"{mse:.4f}", f"{mse**0.5:.4f}")
+        table.add_row("noise floor", f"{mse:.4f}", f"{mse**0.5:.4f}")
     console = Console()
     console.print(table)
     console.print(WHERE)

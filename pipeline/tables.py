@@ -18,6 +18,7 @@ MODELS = Path("models")
 CHECKPOINT = DATA / "checkpoint"  # of a training that is under way
 METRICS = Path("metrics")
 PLOTS = METRICS / "plots"
+REPORT = METRICS / "report.html"
 
 BLOCKS = 16  # that training rows are dealt to; each row knows those before its own
 

@@ -1,4 +1,4 @@
-"""The only place that talks to MLflow: where runs go, what they carry, how two stages share one.
+"""Runs in MLflow: where they go, what they carry, how two stages share one.
 
 MLflow takes seconds to import, so it is imported where it is used.
 """
@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +28,11 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "anime-ratings"
 SQLITE = "sqlite:///"
-NOTE = "mlflow.note.content"  # the tag of the description
 BEST = "best_valid_mse"  # what jobs are compared by: the test rows decide nothing
 # In the environment of a sweep: its run and the keys that are swept; of a job: its identity,
 # overrides, and what decides whether it is stopped early. Lists and dicts are JSON.
 SWEEP_RUN, SWEEP_KEYS = "SWEEP_RUN", "SWEEP_KEYS"
 SWEEP_JOB, SWEEP_OVERRIDES, SWEEP_PRUNER = "SWEEP_JOB", "SWEEP_OVERRIDES", "SWEEP_PRUNER"
-SERVING = ["mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow", "omegaconf"]
 
 
 def store() -> str:
@@ -161,7 +158,7 @@ def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
     draws = "" if config.posterior else ", the network alone,"
     text = f"**{config.model.name}**{draws} on **{config.dataset.source}** ratings."
     if figures:
-        low, high = figures["mse_ci95"]
+        low, high = figures["ci95"]["mse"]
         text += (
             f" Test MSE **{figures['mse']:.4f}** ({low:.4f} to {high:.4f}),"
             f" {figures['gain_over_user_item_bias']:.1%} below user + item bias."
@@ -208,73 +205,3 @@ def origin() -> dict[str, str]:
     if experiment := os.environ.get("DVC_EXP_NAME"):
         return tags | {"route": "dvc exp", "dvc_exp": experiment}
     return tags | {"route": "dvc repro" if "DVC_STAGE" in os.environ else "python"}
-
-
-def log_epoch(point: Mapping[str, float]) -> None:
-    """Log train_mse and valid_mse of one epoch, at the epoch as the step."""
-    import mlflow
-
-    step = int(point["epoch"])
-    mlflow.log_metrics({n: value for n, value in point.items() if n != "epoch"}, step=step)
-    _judge("valid_mse", step, point["valid_mse"])
-
-
-def log_draws(sweep: int, mse: float) -> None:
-    """Log the validation MSE of the mean of the posterior draws so far, by sweep."""
-    import mlflow
-
-    mlflow.log_metrics({"draws_valid_mse": mse}, step=sweep)
-    print(f"sweep {sweep}: validation MSE of the mean of the draws {mse:.4f}", flush=True)
-    _judge("draws_valid_mse", sweep, mse)
-
-
-def _judge(curve: str, step: int, value: float) -> None:
-    if SWEEP_PRUNER in os.environ:
-        from pipeline import pruning
-
-        pruning.judge(curve, step, value)
-
-
-def log_best(best: Mapping[str, float]) -> None:
-    """Log the figures of the epoch whose weights are kept."""
-    import mlflow
-
-    mlflow.log_metrics({f"best_{name}": value for name, value in best.items()})
-
-
-def log_model(folder: Path) -> None:
-    """Store a models folder with the run, ready for ``mlflow models serve`` and ``load_model``."""
-    import mlflow
-    import pandas as pd
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    pairs = Schema([ColSpec("long", "user_id"), ColSpec("long", "anime_id")])
-    code = Path(__file__).parent
-    mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(code / "serving.py"),
-        artifacts={"model": str(folder)},
-        code_paths=[str(code)],
-        input_example=pd.DataFrame({"user_id": [1], "anime_id": [1]}),
-        signature=ModelSignature(pairs, Schema([ColSpec("double", "prediction")])),
-        pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
-    )
-
-
-def log_test(config: Config, figures: Mapping[str, Any], pictures: Mapping[str, Any]) -> None:
-    """Log the test figures (as test_mse, …), the baselines' (as baseline_mse.…) and pictures."""
-    import mlflow
-
-    mlflow.set_tag(NOTE, describe(config, figures))
-
-    low, high = figures["mse_ci95"]
-    mlflow.log_metrics(
-        {f"test_{name}": figures[name] for name in ("mse", "rmse", "mae")}
-        | {"test_mse_low": low, "test_mse_high": high}
-        | {f"baseline_mse.{name}": mse for name, mse in figures["baselines"].items()}
-        | ({"noise_floor_mse": figures["noise_floor"]} if "noise_floor" in figures else {})
-    )
-    mlflow.log_dict(dict(figures), "evaluate.json")
-    for name, picture in pictures.items():
-        mlflow.log_figure(picture, f"plots/{name}.png")

@@ -11,7 +11,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from pipeline import tracking
+from pipeline import logs, tracking
 from pipeline.config import load
 from pipeline.errors import run_stage
 from pipeline.rows import read_rows
@@ -40,8 +40,8 @@ def main() -> None:
     with tracking.run(config) as run:
         rows = {part: tracking.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
         checkpoint = Checkpoint(CHECKPOINT, [rows, asdict(config)])
-        network, points = fit(config, FEATURES, tracking.log_epoch)
-        draws = sample(config, FEATURES, tracking.log_draws, checkpoint)
+        network, points = fit(config, FEATURES, logs.log_epoch)
+        draws = sample(config, FEATURES, logs.log_draws, checkpoint)
         best = dict(min(points, key=lambda point: point["valid_mse"]))
         with replacing(MODELS) as out:
             save(network, draws, config, out)
@@ -50,9 +50,9 @@ def main() -> None:
             (out / "run_id").write_text(run.info.run_id + "\n")
             valid, rating = read_rows(FEATURES, "valid")
             best["valid_mse"] = float(np.mean((Predictor(out).rows(valid) - rating) ** 2))
-        tracking.log_best(best)
+        logs.log_best(best)
         checkpoint.remove()
-        tracking.log_model(MODELS)
+        logs.log_model(MODELS)
     replace_csv(PLOTS / "learning_curve.csv", pd.DataFrame(points))
     replace_json(METRICS / "train.json", {**best, "epochs": len(points)})
 

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Sequence
 
+NOTE = "mlflow.note.content"  # tag of the description of a run or experiment
 TAG = "mlflow.sharedViewState."
 LINK = "viewStateShareKey"  # in the address of a view
 RESULTS, SWEEP = "results", "newest-sweep"  # keys of the two views, as in their links
@@ -76,6 +77,6 @@ def experiment_tags() -> dict[str, str]:
     )
     return {
         "mlflow.experimentKind": "custom_model_development",  # curves and tables, no traces
-        "mlflow.note.content": ABOUT,
+        NOTE: ABOUT,
         TAG + RESULTS: view("Results", results),
     }

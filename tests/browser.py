@@ -17,6 +17,7 @@ import mlflow
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from pipeline import tracking, views
+from pipeline.tables import REPORT
 
 WAIT = 60_000  # ms for the UI to show something
 
@@ -105,12 +106,31 @@ def walk(address, experiment, parent, children, folder):
         browser.close()
 
 
+def read(report, picture, width=1200):
+    """Open a report, save a picture of its top; returns what went wrong and its width in pixels."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page, wrong = browser.new_page(viewport={"width": width, "height": 900}), []
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda asked: wrong.append(asked.url))
+        page.goto(report.resolve().as_uri())
+        page.wait_for_function("[...document.images].every(e => e.complete && e.naturalWidth)")
+        page.screenshot(path=picture)
+        asked = (report.resolve().as_uri(), "data:")
+        wrong = [text for text in wrong if not text.startswith(asked)]
+        return wrong, page.evaluate("document.documentElement.scrollWidth")
+
+
 def main():
-    """Walk through the newest sweep of this repository."""
+    """Walk through the newest sweep of this repository, and open its report."""
     import os
 
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    read(REPORT, folder / "report.png")
     tracking.connect()
     parent = mlflow.search_runs(filter_string="tags.sweep != ''", output_format="list")[0]
     query = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"

@@ -1,4 +1,6 @@
-"""Metrics and baselines: they agree with independent ways to the same numbers."""
+"""Metrics: they agree with independent ways to the same numbers, and intervals respect users."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -6,62 +8,90 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from pipeline import baselines, metrics
+from pipeline.evaluation.metrics import GROUPS, Bootstrap, by_size, difference, measure
 
+FEW = Bootstrap(resamples=20, seed=0)
+MANY = Bootstrap(resamples=400, seed=0)
 RATINGS = st.lists(
-    st.tuples(st.integers(1, 10), st.floats(1, 10, width=32)), min_size=1, max_size=50
+    st.tuples(st.integers(1, 10), st.floats(1, 10, width=32), st.integers(0, 5)),
+    min_size=2,
+    max_size=50,
 )
 
 
 @given(RATINGS)
-def test_errors_are_those_of_scikit_learn(pairs):
-    rating, prediction = (np.array(column, "float32") for column in zip(*pairs, strict=True))
-    ours = metrics.errors(rating, prediction)
-    theirs = {
-        "mse": sklearn_metrics.mean_squared_error(rating.astype(float), prediction.astype(float)),
-        "mae": sklearn_metrics.mean_absolute_error(rating.astype(float), prediction.astype(float)),
-    }
-    assert ours["mse"] == pytest.approx(theirs["mse"], abs=1e-9)
-    assert ours["mae"] == pytest.approx(theirs["mae"], abs=1e-9)
-    assert ours["rmse"] ** 2 == pytest.approx(ours["mse"])
+def test_errors_are_those_of_scikit_learn(rows):
+    rating, prediction, user = (np.array(column) for column in zip(*rows, strict=True))
+    ours = measure(rating, prediction, user, FEW).point
+    mse = sklearn_metrics.mean_squared_error(rating, prediction)
+    assert ours["mse"] == pytest.approx(mse, abs=1e-9)
+    assert ours["rmse"] == pytest.approx(mse**0.5, abs=1e-9)
+    mae = sklearn_metrics.mean_absolute_error(rating, prediction)
+    assert ours["mae"] == pytest.approx(mae, abs=1e-9)
+    if len(set(rating)) > 1:
+        r2 = sklearn_metrics.r2_score(rating, prediction)
+        assert ours["r2"] == pytest.approx(r2, rel=1e-9, abs=1e-9)
+    else:
+        assert "r2" not in ours
 
 
-def test_the_interval_covers_the_mean_and_is_wider_where_ratings_of_a_user_hang_together():
+def test_every_figure_is_within_its_interval_and_the_likelihood_is_a_mean():
+    random = np.random.default_rng(0)
+    user, rating = np.arange(2000) % 90, random.integers(1, 11, 2000)
+    prediction, likely = rating + random.normal(0.3, 1, 2000), random.normal(-1, 0.1, 2000)
+    found = measure(rating, prediction, user, MANY, likely)
+    assert found.point["log_likelihood"] == pytest.approx(likely.mean())
+    for name, (low, high) in found.ci95.items():
+        assert low < found.point[name] < high, name
+    assert found == measure(rating, prediction, user, MANY, likely), "the same draws each time"
+    assert "log_likelihood" not in measure(rating, prediction, user, FEW).point
+
+
+def test_the_calibration_error_is_how_far_groups_stray_and_not_the_noise_in_them():
+    random = np.random.default_rng(0)
+    prediction, user = random.uniform(3, 9, 40_000), np.arange(40_000) // 20
+    rating = prediction + random.normal(size=40_000)
+    honest, shifted, tilted = (
+        measure(rating, p, user, MANY).point["calibration_error"]
+        for p in (prediction, prediction + 0.5, 6 + 1.2 * (prediction - 6))
+    )
+    assert honest < 0.02
+    assert shifted == pytest.approx(0.5, abs=0.02)
+    assert tilted == pytest.approx(0.2 * 1.5, abs=0.02), "the mean of |0.2 (prediction - 6)|"
+
+
+def test_an_interval_is_wider_where_ratings_of_a_user_hang_together():
     random = np.random.default_rng(0)
     user = np.repeat(np.arange(50), 40)
     alone, together = random.exponential(size=2000), np.repeat(random.exponential(size=50), 40)
-    wide, narrow = (metrics.interval(e, user, 400, seed=0) for e in (together, alone))
+    wide, narrow = (MANY.mean(errors, user) for errors in (together, alone))
     assert narrow[0] < alone.mean() < narrow[1]
     assert wide[0] < together.mean() < wide[1]
     assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])
-    assert metrics.interval(alone, user, 400, seed=0) == narrow
 
 
-def test_errors_by_rating_and_by_prediction_add_up_to_the_whole():
+def test_draws_are_of_whole_users_as_many_as_there_are():
+    totals = Bootstrap(resamples=50, seed=1).totals(np.eye(7))
+    assert (totals.sum(1) == 7).all()
+    assert (totals == totals.round()).all()
+    assert len(np.unique(totals, axis=0)) > 40
+
+
+def test_better_is_only_what_is_surely_better_on_the_same_rows():
     random = np.random.default_rng(0)
-    rating = random.integers(1, 11, 500).astype(float)
-    prediction = np.clip(rating + random.normal(size=500), 1, 10)
-    groups = metrics.by_rating(rating, {"model": prediction})
-    whole = metrics.errors(rating, prediction)["mse"]
-    assert np.average(groups.model, weights=groups.n) == pytest.approx(whole)
-    calibration = metrics.by_prediction(rating, prediction)
-    assert calibration.n.sum() == 500
-    assert calibration.predicted.is_monotonic_increasing
-    assert np.average(calibration.actual, weights=calibration.n) == pytest.approx(rating.mean())
+    user, theirs = np.arange(3000) % 100, random.exponential(size=3000)
+    same = difference(theirs, theirs + random.normal(0, 0.5, 3000), user, MANY)
+    less = difference(theirs - 0.1, theirs + random.normal(0, 0.5, 3000), user, MANY)
+    assert not same["better"]
+    assert less["better"]
+    assert less["difference"] == pytest.approx(-0.1, abs=0.03)
+    assert less["difference_ci95"][0] < less["difference"] < less["difference_ci95"][1]
 
 
-def test_biases_are_the_regularised_least_squares_solution():
-    random = np.random.default_rng(0)
-    user, item = random.integers(0, 9, 200), random.integers(0, 7, 200)
-    rating = 7 + random.normal(size=9)[user] + random.normal(size=7)[item] + random.normal(size=200)
-    mean, users, items = baselines.biases(user, item, rating, sweeps=200)
-    design = np.hstack([np.eye(9)[user], np.eye(7)[item]])
-    penalty = np.diag([15.0] * 9 + [10.0] * 7)
-    exact = np.linalg.solve(design.T @ design + penalty, design.T @ (rating - rating.mean()))
-    assert mean == pytest.approx(rating.mean())
-    assert np.concatenate([users, items]) == pytest.approx(exact, abs=1e-6)
-
-
-def test_a_user_or_title_without_ratings_counts_as_average():
-    fit = baselines.biases(np.array([1, 1]), np.array([2, 2]), np.array([9.0, 9.0]))
-    assert baselines.predict(*fit, np.array([50, 0]), np.array([50, 1])) == pytest.approx([9, 9])
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=99))
+def test_groups_are_of_equal_size_and_in_order(values):
+    groups = by_size(np.array(values), GROUPS)
+    sizes = np.bincount(groups, minlength=GROUPS)
+    assert sizes.max() - sizes.min() <= 1
+    members = [np.array(values)[groups == group] for group in np.unique(groups)]
+    assert all(one.max() <= other.min() for one, other in itertools.pairwise(members))

@@ -6,6 +6,7 @@ import re
 import mlflow
 import pandas as pd
 import pytest
+from browser import chromium, read
 from conftest import python, run
 
 SMALL = ["experiment=quick", "dataset.users=200", "dataset.items=150", "dataset.ratings=5000"]
@@ -34,12 +35,18 @@ def figures(clone):
 
 def test_the_figures_are_complete_and_the_model_learns(repro):
     found = figures(repro)
-    assert found["mse_ci95"][0] < found["mse"] < found["mse_ci95"][1]
+    for name, (low, high) in found["ci95"].items():
+        assert low <= found[name] <= high, name
     assert found["rmse"] == pytest.approx(found["mse"] ** 0.5)
     assert found["mae"] < found["rmse"]
     assert found["n"] == len(pd.read_parquet(repro / "data/features/test.parquet"))
-    assert found["mse"] < found["baselines"]["global_mean"]
-    assert found["baselines"]["user_item_bias"] < found["baselines"]["global_mean"]
+    peers = found["baselines"]
+    assert found["mse"] < peers["global_mean"]["mse"]
+    assert peers["global_mean"]["better"], "the model is surely better than that"
+    assert peers["user_item_bias"]["mse"] < peers["global_mean"]["mse"]
+    assert peers.keys() > {"item_neighbours", "matrix_factorisation", "boosted_trees"}
+    assert found["ranking"]["catalogue"].keys() == {"model", "user_item_bias", "most_rated"}
+    assert found["leaks"]["histories"] == 0
 
 
 def test_every_row_read_is_kept_or_rejected_for_a_reason(repro):
@@ -131,10 +138,50 @@ def test_a_stage_tells_its_story_and_takes_no_arguments(repro, stage):
 
 def test_the_closing_table_shows_the_model_beside_its_baselines(repro):
     shown = python("-m", "pipeline.summary", cwd=repro).output
-    for figure in (figures(repro)["mse"], *figures(repro)["baselines"].values()):
-        assert f"{figure:.4f}" in shown
+    for found in (figures(repro), *figures(repro)["baselines"].values()):
+        assert f"{found['mse']:.4f}" in shown
 
 
 def test_the_plots_render(repro):
     assert python("-m", "dvc", "plots", "show", cwd=repro).returncode == 0
-    assert "Error by true rating" in (repro / "dvc_plots" / "index.html").read_text()
+    page = (repro / "dvc_plots" / "index.html").read_text()
+    assert "Residual by true rating" in page
+    assert "<DVC_METRIC" not in page, "every place of the templates is filled"
+
+
+def test_a_leak_stops_evaluate_and_leaves_the_figures_as_they_were(repro):
+    before, users = figures(repro), repro / "data/features/users.parquet"
+    kept = users.read_bytes()
+    table = pd.read_parquet(users)
+    users.unlink()  # a link or a file that DVC owns
+    table.assign(user_sum=table.user_sum + 1).astype(table.dtypes).to_parquet(users, index=False)
+    try:
+        done = python("-m", "pipeline.evaluate", cwd=repro)
+    finally:
+        users.unlink()
+        users.write_bytes(kept)
+    assert done.returncode == 1
+    assert "error: evaluate: LEAK: " in done.output
+    assert "Traceback" not in done.output
+    assert figures(repro) == before
+
+
+def test_the_report_is_one_page_and_with_the_run(repro):
+    page = (repro / "metrics" / "report.html").read_text()
+    run_id = (repro / "models" / "run_id").read_text().strip()
+    for figure in (figures(repro)["mse"], figures(repro)["baselines"]["boosted_trees"]["mse"]):
+        assert f"{figure:.4f}" in page
+    assert '="http' not in page, "nothing comes from the network"
+    assert page.count("data:image/png;base64,") == 7
+    mlflow.set_tracking_uri(f"sqlite:///{repro}/mlflow.db")
+    assert mlflow.artifacts.load_text(f"runs:/{run_id}/report.html") == page
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_report_opens_without_network_on_a_desk_and_on_a_phone(repro, tmp_path, width):
+    pytest.importorskip("playwright")
+    if chromium() is None:
+        pytest.skip("Chromium is not installed; `apt install chromium` brings it")
+    wrong, wide = read(repro / "metrics" / "report.html", tmp_path / "top.png", width)
+    assert wrong == []
+    assert wide == width, "nothing sticks out at the side"

@@ -1,0 +1,1 @@
+"""What the stage evaluate is made of: metrics, baselines, ranking, segments, probes, pictures."""

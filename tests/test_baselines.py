@@ -1,0 +1,106 @@
+"""Baselines: each is what it is called, and learns what a stranger to the model could learn."""
+
+import numpy as np
+import pytest
+from conftest import ITEMS, USERS
+
+from pipeline.evaluation import baselines, peers
+from pipeline.evaluation.baselines import Biases, Pairs
+from pipeline.evaluation.metrics import Bootstrap
+from pipeline.evaluation.trees import inputs
+from pipeline.model.data import read_items, read_users
+from pipeline.rows import read_rows
+
+
+def test_biases_are_the_regularised_least_squares_solution():
+    random = np.random.default_rng(0)
+    user, item = random.integers(0, 9, 200), random.integers(0, 7, 200)
+    rating = 7 + random.normal(size=9)[user] + random.normal(size=7)[item] + random.normal(size=200)
+    mean, users, items = baselines.biases(Pairs(user, item, rating), sweeps=200)
+    design = np.hstack([np.eye(9)[user], np.eye(7)[item]])
+    penalty = np.diag([15.0] * 9 + [10.0] * 7)
+    exact = np.linalg.solve(design.T @ design + penalty, design.T @ (rating - rating.mean()))
+    assert mean == pytest.approx(rating.mean())
+    assert np.concatenate([users, items]) == pytest.approx(exact, abs=1e-6)
+
+
+def test_a_user_or_title_without_ratings_counts_as_average():
+    fit = baselines.biases(Pairs(np.array([1, 1]), np.array([2, 2]), np.array([9.0, 9.0])))
+    assert fit.predict(np.array([50, 0]), np.array([50, 1])) == pytest.approx([9, 9])
+
+
+def test_neighbours_are_what_the_formula_says(monkeypatch):
+    monkeypatch.setattr(baselines, "NEIGHBOURS", 2)
+    random = np.random.default_rng(0)
+    rated = random.random((6, 5)) < 0.7
+    user, item = np.nonzero(rated)
+    rating = random.integers(1, 11, len(user)).astype(float)
+    fit = Biases(6.0, np.zeros(6), np.zeros(5))
+    residual = np.zeros((6, 5))
+    residual[user, item] = rating - 6
+    length = np.linalg.norm(residual, axis=0) + baselines.DAMPING
+    like = residual.T @ residual / np.outer(length, length)
+    np.fill_diagonal(like, 0)
+    pairs = np.argwhere(~rated)
+    expected = []
+    for u, i in pairs:
+        near = [j for j in np.argsort(-like[i])[:2] if like[i, j] > 0]
+        weights = [like[i, j] * rated[u, j] for j in near]
+        total = sum(w * residual[u, j] for w, j in zip(weights, near, strict=True))
+        expected.append(6 + total / (sum(weights) + baselines.SHRINK))
+    found = baselines.neighbours(Pairs(user, item, rating), fit, *pairs.T)
+    assert found == pytest.approx(np.array(expected))
+
+
+def made(features, sample):
+    """The ratings of the test rows, and the baselines' predictions of them."""
+    found = peers.peers.__wrapped__(features, (1, 10), Bootstrap(resamples=20, seed=0), sample)
+    return read_rows(features, "test")[1], found.predictions
+
+
+def test_those_that_know_more_than_biases_learn_the_planted_taste(features):
+    rating, found = made(features, 10**6)
+    mse = {name: np.mean((values - rating) ** 2) for name, (_, values) in found.items()}
+    for name in ("item_neighbours", "matrix_factorisation"):
+        assert mse[name] < 0.5 * mse["user_item_bias"], name
+    for there, values in found.values():
+        assert there.all()
+        assert values.min() >= 1
+        assert values.max() <= 10
+
+
+def test_of_too_many_ratings_those_of_some_users_are_taken(features, monkeypatch):
+    learned = []
+
+    def factorisation(pairs, user, item):
+        learned.append(pairs)
+        return np.full(len(user), 5.0)
+
+    monkeypatch.setattr(baselines, "factorisation", factorisation)
+    _, found = made(features, 1000)  # of 1,050
+    rows, _ = read_rows(features, "test")
+    for name in ("item_neighbours", "matrix_factorisation", "boosted_trees"):
+        there, values = found[name]
+        assert len(values) == there.sum() < len(there)
+        assert not set(rows["user"][~there]) & set(learned[0].user)
+    for name in ("global_mean", "user_item_bias"):
+        assert found[name][0].all()
+
+
+def test_jobs_that_share_tables_share_their_baselines(features):
+    one, again = (peers.peers(features, (1, 10), Bootstrap(5, 0), 10**6) for _ in range(2))
+    assert one is again
+    assert one is not peers.peers(features, (1, 10), Bootstrap(5, 1), 10**6)
+
+
+def test_the_columns_of_the_trees_are_the_features_of_the_model(features):
+    users, items = read_users(features / "users.parquet"), read_items(features / "items.parquet")
+    rows = {name: np.array([2]) for name in ("user", "item")}
+    rows |= {"user_sum": np.array([9]), "user_count": np.array([2])}
+    rows |= {"item_sum": np.array([0]), "item_count": np.array([0])}
+    columns, codes = inputs(rows, users, items)
+    assert columns[0, :2].tolist() == [4.5, 2]
+    assert np.isnan(columns[0, 2]), "there is no mean of no ratings"
+    assert columns[0, 8:11].tolist() == [0, 1, 0], "title 2 has genre 1"
+    assert codes == [columns.shape[1] - 2, columns.shape[1] - 1]
+    assert max(users.known, items.known) == max(USERS, ITEMS)

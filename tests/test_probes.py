@@ -1,0 +1,115 @@
+"""Leak probes: they pass on honest tables, and fail, loudly, as soon as one thing knows ratings."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.evaluation import probes
+from pipeline.evaluation.metrics import Bootstrap
+from pipeline.model.data import read_items, read_users
+
+BOOTSTRAP = Bootstrap(resamples=100, seed=0)
+USERS, ITEMS, RATINGS = 300, 80, 9000
+
+
+def write(folder, known=("train",), completed=None):
+    """Write tables of users and titles who differ in taste, by sums of the parts ``known``."""
+    random = np.random.default_rng(0)
+    pair = random.choice(USERS * ITEMS, RATINGS, replace=False)
+    user, item = pair // ITEMS + 1, pair % ITEMS + 1
+    taste, quality = random.normal(size=USERS + 1), random.normal(size=ITEMS + 1)
+    rating = np.clip(np.rint(6 + taste[user] + quality[item] + random.normal(size=RATINGS)), 1, 10)
+    part = random.choice(["train", "valid", "test"], RATINGS, p=[0.7, 0.1, 0.2])
+    rows = pd.DataFrame({"user": user, "item": item, "rating": rating, "part": part})
+    rows = rows.astype({"user": "int32", "item": "int32", "rating": "int8"})
+    rows["block"] = random.integers(0, 16, RATINGS).astype("int8")
+    for name, own in rows.groupby("part"):
+        own.drop(columns="part").to_parquet(folder / f"{name}.parquet", index=False)
+    rows = rows[rows["part"].isin(known)] if completed is None else rows
+    values = {"completed": taste + random.normal(size=USERS + 1)}  # honest: it knows the taste
+    if completed:
+        values = {"completed": completed(rows)}
+    for name, size in (("user", USERS), ("item", ITEMS)):
+        of = rows[rows["part"].isin(known)].groupby(name).rating
+        columns = {
+            name: np.arange(size + 1, dtype="int32"),
+            f"{name}_sum": of.sum().reindex(range(size + 1), fill_value=0).astype("int32"),
+            f"{name}_count": of.count().reindex(range(size + 1), fill_value=0).astype("int32"),
+        }
+        blank = np.zeros(size + 1, "float32")
+        if name == "user":
+            columns |= {"completed": np.float32(values["completed"]), "plan_to_watch": blank}
+        else:
+            codes = {f: np.ones(size + 1, "int32") for f in ("type", "source")}
+            lists = {f: pa.array([[1]] * (size + 1)) for f in ("genres", "studios")}
+            columns |= {"episodes": quality.astype("float32"), "year": blank, **codes, **lists}
+        pq.write_table(pa.table(columns), folder / f"{name}s.parquet")
+    return folder
+
+
+def probe(folder):
+    users, items = read_users(folder / "users.parquet"), read_items(folder / "items.parquet")
+    return probes.probe(folder, users, items, BOOTSTRAP)
+
+
+def test_honest_tables_pass_however_much_they_know_of_taste(tmp_path):
+    found = probe(write(tmp_path))
+    assert found["histories"] == 0
+    assert found["attributes"].keys() == {"user.completed", "item.episodes"}
+    for name in ("shuffled_test", "shuffled_train"):
+        assert found[name][0] < probes.GAIN
+
+
+def test_sums_over_the_test_rows_are_found(tmp_path):
+    with pytest.raises(UserError, match=r"LEAK: \d+ users or titles know ratings"):
+        probe(write(tmp_path, known=("train", "test")))
+
+
+def test_an_attribute_that_is_a_mean_over_all_ratings_is_found(tmp_path):
+    def published(rows):
+        mean = rows.groupby("user").rating.mean().reindex(range(USERS + 1)).fillna(6)
+        return np.log1p(mean) - np.log1p(6)  # scaled as the features stage does
+
+    with pytest.raises(UserError, match=r"LEAK: user\.completed know"):
+        probe(write(tmp_path, completed=published))
+
+
+def test_so_is_one_that_is_rounded(tmp_path):
+    def published(rows):
+        mean = rows.groupby("user").rating.mean().reindex(range(USERS + 1)).fillna(6)
+        return mean.round(1) - 6
+
+    with pytest.raises(UserError, match=r"user\.completed"):
+        probe(write(tmp_path, completed=published))
+
+
+def test_a_history_that_holds_the_row_s_own_rating_is_found(tmp_path, monkeypatch):
+    honest = probes.with_earlier
+
+    def leaky(table, rating):
+        rows = honest(table, rating)
+        return rows | {
+            "user_sum": rows["user_sum"] + rating.astype("int32"),
+            "user_count": rows["user_count"] + 1,
+        }
+
+    monkeypatch.setattr(probes, "with_earlier", leaky)
+    with pytest.raises(UserError, match=r"LEAK: shuffled_train know"):
+        probe(write(tmp_path))
+
+
+def test_means_over_all_rows_as_public_notebooks_take_them_are_found(tmp_path, monkeypatch):
+    def leaky(table, rating):
+        columns = {name: table[name].to_numpy() for name in ("user", "item")}
+        return columns | {
+            f"{name}_{of}": np.bincount(rows, weights)[rows].astype("int32")
+            for name, rows in columns.items()
+            for of, weights in (("sum", rating), ("count", None))
+        }
+
+    monkeypatch.setattr(probes, "with_earlier", leaky)
+    with pytest.raises(UserError, match=r"users or titles, shuffled_test know"):
+        probe(write(tmp_path, known=("train", "valid", "test")))

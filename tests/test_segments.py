@@ -1,0 +1,79 @@
+"""Segments: every row is counted where it belongs, and parts add up to the whole."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.evaluation import segments
+from pipeline.evaluation.metrics import Bootstrap
+from pipeline.evaluation.segments import HISTORY, POPULARITY
+
+BOOTSTRAP = Bootstrap(resamples=50, seed=0)
+TITLES = {
+    "item_id": [5, 7, 9],
+    "title": ["Cowboy Bebop", None, "Monster"],
+    "genres": [["Action", "Sci-Fi"], [], ["Drama"]],
+    "type": ["TV", "Movie", None],
+    "year": [1998.0, 2004.0, np.nan],
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Clean titles, and an item table in another order with a title that is not among them."""
+    pd.DataFrame(TITLES).to_parquet(tmp_path / "clean.parquet")
+    (tmp_path / "clean").mkdir()
+    (tmp_path / "features").mkdir()
+    (tmp_path / "clean.parquet").rename(tmp_path / "clean/items.parquet")
+    own = {"item_id": [np.nan, 9, 5, 7, 404], "item_count": [0, 3, 2, 1, 1]}
+    pd.DataFrame(own).astype({"item_id": "Int32"}).to_parquet(tmp_path / "features/items.parquet")
+    return tmp_path
+
+
+def divided(folder, error, base=None):
+    rows = {
+        "user": np.array([1, 1, 2, 2, 3, 3]),
+        "item": np.array([1, 2, 2, 3, 4, 0]),
+        "user_count": np.array([0, 0, 5, 5, 1001, 1001]),
+        "item_count": np.array([6, 20, 20, 21, 1, 0]),
+    }
+    rating = np.array([10.0, 9, 8, 8, 1, 10])
+    ways = segments.ways(rows, rating, folder / "clean", folder / "features")
+    base = np.ones(6) if base is None else base
+    found = segments.measured(ways, np.array(error), base, rows["user"], BOOTSTRAP)
+    return found.set_index(["by", "segment"])
+
+
+def test_every_row_is_counted_where_it_belongs(folder):
+    n = divided(folder, np.ones(6)).n
+    assert n[HISTORY].to_dict() == {"0": 2, "1-5": 2, "1001+": 2}
+    assert n[POPULARITY].to_dict() == {"0": 1, "1-5": 1, "6-20": 3, "21-100": 1}
+    assert n["genre"].to_dict() == {"Action": 2, "Sci-Fi": 2, "Drama": 1}
+    assert n["type"].to_dict() == {"TV": 2, "Movie": 1}
+    assert n["decade"].to_dict() == {"1990s": 2, "2000s": 1}
+    assert n["true rating"].to_dict() == {"1": 1, "8": 2, "9": 1, "10": 2}
+
+
+def test_figures_are_those_of_the_rows_of_a_segment(folder):
+    found = divided(folder, [1.0, 2, 0, 3, -1, 0])
+    drama, early = found.loc[("genre", "Drama")], found.loc[(HISTORY, "0")]
+    assert (drama.mse, drama.residual, drama.gain) == (1, 1, 0)
+    assert (early.mse, early.residual, early.gain) == (2.5, 1.5, -1.5)
+    assert early.mse_low <= early.mse <= early.mse_high
+    whole = found.loc[HISTORY]
+    assert np.average(whole.mse, weights=whole.n) == pytest.approx(15 / 6)
+
+
+def test_a_baseline_without_error_is_no_division_by_zero(folder):
+    found = divided(folder, np.zeros(6), base=np.zeros(6))
+    assert found.gain.isna().all()
+    assert (found.mse == 0).all()
+
+
+def test_all_segments_go_to_a_table(folder):
+    rows = {"user": np.array([1]), "item": np.array([2])}
+    rows |= {"user_count": np.array([1]), "item_count": np.array([1])}
+    ways = segments.ways(rows, np.array([7.0]), folder / "clean", folder / "features")
+    tables = segments.tables(ways, np.ones(1), np.ones(1), rows["user"], BOOTSTRAP)
+    assert tables.keys() == segments.TABLES.keys()
+    assert [len(table) for table in tables.values()] == [1, 1, 1, 4]
