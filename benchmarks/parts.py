@@ -1,85 +1,125 @@
-"""What the wide and the deep part give, each alone and both together, over several seeds.
+"""What the wide and the deep part give, each alone and both together, and what each cross gives.
 
-``python -m benchmarks.parts`` fits all three models with each seed to the training rows of the real
-ratings and compares their errors on the test rows. It writes benchmarks/results/parts.json and from
-that the table of the README (``--readme``: only the latter).
+``python -m benchmarks.parts`` fits the three models with several seeds to the training rows of each
+data set and compares their errors on the test rows; then the whole model without each cross. It
+writes benchmarks/results/parts.json and from that the tables of the README (``--readme``: only the
+latter).
 """
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from omegaconf import OmegaConf
 
 from benchmarks import readme
-from benchmarks.accuracy import DATASETS, REAL_DATA, fit_ours, overrides, prepare, present
+from benchmarks.accuracy import (
+    DATASETS,
+    REAL_DATA,
+    USUAL,
+    chosen,
+    fit_ours,
+    overrides,
+    prepare,
+    present,
+)
+from benchmarks.parts_table import BOTH, MODELS, STUDENT, WHOLE, table
 from benchmarks.process import machine, measured
+from pipeline.compose import compose
 from pipeline.errors import exit_on_user_error
-from pipeline.tables import FEATURES, replace_json
+from pipeline.tables import FEATURES, METRICS, replace_json
 
-DATASET = "mal_real"
-MODELS = ("wide", "deep", "wide_deep")
-STUDENT = 2.776  # 97.5 % quantile of Student's t with 4 degrees of freedom
-SEEDS = 5
+CLAIMED = ("mal_real", "ml-100k", "synthetic")
+SEEDS = {"models": 5, "crosses": 2}
+SHORT = "posterior.sweeps=40"  # for the crosses: the differences are those of longer chains
 
 
-def over_seeds(work: Path, settings: list[str]) -> dict[str, Any]:
-    """Fit and score all models with all seeds."""
-    from benchmarks.score import RESAMPLES, SEED
-    from pipeline.metrics import interval
+def models(_: Path) -> dict[str, list[str]]:
+    """Name the models of the claim, with their overrides."""
+    return {name: [f"model={name}"] for name in MODELS}
+
+
+def crosses(work: Path) -> dict[str, list[str]]:
+    """Name the whole model and those without each cross that the titles have, with overrides."""
+    from pipeline.model.data import read_items
+
+    codes = read_items(work / FEATURES / "items.parquet").codes
+    settings = OmegaConf.create(compose([]))
+    wide, drawn = settings["model"]["wide"]["crosses"], settings["posterior"]["crosses"]
+    found = {WHOLE: [SHORT]}
+    for cross in wide:
+        if cross not in codes or codes[cross].max() > 0:  # there is more than one value
+            rest = [[name for name in names if name != cross] for names in (wide, drawn)]
+            found[cross] = [
+                SHORT,
+                f"model.wide.crosses=[{','.join(rest[0])}]",
+                f"posterior.crosses=[{','.join(rest[1])}]",
+            ]
+    return found
+
+
+STUDIES = {"models": (models, BOTH), "crosses": (crosses, WHOLE)}
+
+
+def study(work: Path, settings: list[str], name: str) -> dict[str, Any]:
+    """Fit and score all forms with all seeds, beside the one that the others are compared with."""
+    from benchmarks.score import BOOTSTRAP
     from pipeline.rows import read_rows
 
+    forms, reference = STUDIES[name][0](work), STUDIES[name][1]
     rows, rating = read_rows(work / FEATURES, "test")
-    squared: dict[str, list[Any]] = {name: [] for name in MODELS}
-    for seed in range(SEEDS):
-        for name in MODELS:
-            measured("pipeline.compose", *settings, f"model={name}", f"train.seed={seed}", cwd=work)
+    squared: dict[str, list[Any]] = {form: [] for form in forms}
+    for seed in range(SEEDS[name]):
+        for form, own in forms.items():
+            measured("pipeline.compose", *settings, *own, f"train.seed={seed}", cwd=work)
             took = fit_ours(work, work / "predictions.npy")
-            squared[name].append((np.load(work / "predictions.npy") - rating) ** 2)
-            print(f"{name:<10}seed {seed} {took['fit_seconds']:7.1f} s "
-                  f"{squared[name][-1].mean():.4f}", flush=True)  # fmt: skip
-    both, found = np.mean(squared["wide_deep"], 0), {}
-    for name, of in squared.items():
+            squared[form].append((np.load(work / "predictions.npy") - rating) ** 2)
+            print(f"{form:<10}seed {seed} {took['fit_seconds']:7.1f} s "
+                  f"{squared[form][-1].mean():.4f}", flush=True)  # fmt: skip
+    base, found = np.mean(squared[reference], 0), {}
+    for form, of in squared.items():
         mses = np.array([one.mean() for one in of])
-        low, high = interval(both - np.mean(of, 0), rows["user"], RESAMPLES, SEED)
-        found[name] = {
+        more = np.mean(of, 0) - base
+        found[form] = {
             "mse": mses.tolist(),
             "mean": float(mses.mean()),
-            "half_width": float(STUDENT * mses.std(ddof=1) / SEEDS**0.5),
-            "difference": float((both - np.mean(of, 0)).mean()),
-            "difference_ci95": [low, high],
+            "half_width": float(STUDENT[len(of)] * mses.std(ddof=1) / len(of) ** 0.5),
+            "more": float(more.mean()),
+            "more_ci95": BOOTSTRAP.mean(more, rows["user"]),
         }
-    return {"n": len(rating), "models": found}
-
-
-def table(results: dict[str, Any]) -> str:
-    """Write the MSEs as a Markdown table."""
-    lines = [["", "test MSE, mean of 5 seeds, 95 % interval", "both less it, 95 % interval"]]
-    for name, found in results["models"].items():
-        low, high = found["difference_ci95"]
-        apart = f"{found['difference']:.4f}, {low:.4f} to {high:.4f}" if low < high else ""
-        mean = f"{found['mean']:.4f} ± {found['half_width']:.4f}"
-        lines.append([f"`model={name}`", mean, apart])
-    return (
-        f"{readme.markdown(lines)}\n\n{results['n']:,} test ratings. The first interval is over "
-        f"seeds, the second over users. {readme.machine(results['machine'])}"
-    )
+    return found
 
 
 def main() -> None:
     """Fit, compare, write the results, rewrite the README."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, default=REAL_DATA, help="folder of the real data sets")
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's table")
+    parser.add_argument("--only", default=",".join(CLAIMED), help="data sets: %(default)s")
+    parser.add_argument("--studies", default=",".join(STUDIES), help="what to study: %(default)s")
+    parser.add_argument("--readme", action="store_true", help="only rewrite the README's tables")
     options = parser.parse_args()
     if not options.readme:
-        data = options.data.absolute()
-        present([DATASET], data)
-        with tempfile.TemporaryDirectory(prefix="parts-") as name:
-            prepare(Path(name), DATASETS[DATASET], data)
-            found = over_seeds(Path(name), overrides(DATASETS[DATASET], data))
-        replace_json(readme.results("parts"), {"machine": machine()} | found)
+        data, path = options.data.absolute(), readme.results("parts")
+        names = present(chosen("--only", options.only, dict.fromkeys(USUAL)), data)
+        studies = chosen("--studies", options.studies, STUDIES)
+        before = json.loads(path.read_text(encoding="utf-8"))["datasets"] if path.exists() else []
+        found = {dataset["name"]: dataset for dataset in before}
+        for name in names:  # what is left out keeps its figures
+            settings = overrides(DATASETS[name], data)
+            with tempfile.TemporaryDirectory(prefix="parts-") as folder:
+                work = Path(folder)
+                prepare(work, DATASETS[name], data)
+                known = json.loads((work / METRICS / "download.json").read_text(encoding="utf-8"))
+                floor = {"noise_floor": known["noise_floor"]} if "noise_floor" in known else {}
+                entry = found.setdefault(name, {"name": name, "title": DATASETS[name].title})
+                entry |= floor
+                for which in studies:
+                    entry[which] = study(work, settings, which)
+                    ordered = [found[known] for known in DATASETS if known in found]
+                    replace_json(path, {"machine": machine(), "datasets": ordered})
     readme.rewrite("parts", table)
 
 

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.metrics import interval
+from pipeline.evaluation.metrics import Bootstrap
 
-RESAMPLES, SEED = 2000, 0
+BOOTSTRAP = Bootstrap(resamples=2000, seed=0)
 FEW = 5  # ratings to learn from, or fewer: users hardly known
 Floats = NDArray[np.float64]
 
@@ -31,9 +31,9 @@ def figures(squared: Floats, ours: Floats, user: Any, few: Any) -> dict[str, Any
     """
     return {
         "mse": float(squared.mean()),
-        "ci95": interval(squared, user, RESAMPLES, SEED),
+        "ci95": BOOTSTRAP.mean(squared, user),
         "difference": float((ours - squared).mean()),
-        "difference_ci95": interval(ours - squared, user, RESAMPLES, SEED),
+        "difference_ci95": BOOTSTRAP.mean(ours - squared, user),
         "few_mse": float(squared[few].mean()) if few.any() else None,
     }
 
