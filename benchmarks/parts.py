@@ -30,11 +30,12 @@ from benchmarks.parts_table import BOTH, MODELS, STUDENT, WHOLE, table
 from benchmarks.process import machine, measured
 from pipeline.compose import compose
 from pipeline.errors import exit_on_user_error
+from pipeline.evaluate import floor
 from pipeline.tables import FEATURES, METRICS, replace_json
 
 CLAIMED = ("mal_real", "ml-100k", "synthetic")
 SEEDS = {"models": 5, "crosses": 2}
-SHORT = "posterior.sweeps=40"  # for the crosses: the differences are those of longer chains
+SHORT = "posterior.sweeps=40"  # for the crosses: a third of the time
 
 
 def models(_: Path) -> dict[str, list[str]]:
@@ -51,7 +52,7 @@ def crosses(work: Path) -> dict[str, list[str]]:
     wide, drawn = settings["model"]["wide"]["crosses"], settings["posterior"]["crosses"]
     found = {WHOLE: [SHORT]}
     for cross in wide:
-        if cross not in codes or codes[cross].max() > 0:  # there is more than one value
+        if cross not in codes or codes[cross].max() > 0:  # titles have values of it
             rest = [[name for name in names if name != cross] for names in (wide, drawn)]
             found[cross] = [
                 SHORT,
@@ -112,10 +113,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory(prefix="parts-") as folder:
                 work = Path(folder)
                 prepare(work, DATASETS[name], data)
-                known = json.loads((work / METRICS / "download.json").read_text(encoding="utf-8"))
-                floor = {"noise_floor": known["noise_floor"]} if "noise_floor" in known else {}
                 entry = found.setdefault(name, {"name": name, "title": DATASETS[name].title})
-                entry |= floor
+                entry |= floor(work / METRICS / "download.json")
                 for which in studies:
                     entry[which] = study(work, settings, which)
                     ordered = [found[known] for known in DATASETS if known in found]
