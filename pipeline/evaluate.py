@@ -1,9 +1,8 @@
 """Stage evaluate: how good the model is on the test rows, where, and whether to believe it.
 
-In: models/, data/features, data/clean (what titles are called) and what the stages before tell in
-metrics/. Out: metrics/evaluate.json, the tables of the plots in metrics/plots, metrics/report.html,
-and all of it in the MLflow run that train opened. A leak of test ratings into what the model knows
-stops it before anything is written.
+In: models/, data/features and what the stages before tell in metrics/. Out: metrics/evaluate.json,
+the tables of the plots in metrics/plots, metrics/report.html, and all of it in the MLflow run that
+train opened. A leak of test ratings into what the model knows stops it before anything is written.
 """
 
 import json
@@ -22,7 +21,6 @@ from pipeline.evaluation import ranking
 from pipeline.evaluation.metrics import GROUPS, Bootstrap, by_size, difference, measure
 from pipeline.rows import read_rows
 from pipeline.tables import (
-    CLEAN,
     FEATURES,
     METRICS,
     MODELS,
@@ -52,7 +50,7 @@ class Evaluation(NamedTuple):
     tested: pd.DataFrame
 
 
-def evaluate(settings: Evaluate, clean: Path, features: Path, predictor: "Predictor") -> Evaluation:
+def evaluate(settings: Evaluate, features: Path, predictor: "Predictor") -> Evaluation:
     """Predict the test rows, measure, and compare.
 
     Raises:
@@ -84,12 +82,12 @@ def evaluate(settings: Evaluate, clean: Path, features: Path, predictor: "Predic
         "ranking": rank(settings, test, prediction, known, predictor, bootstrap),
         "leaks": known.leaks,
     }
-    ways = segments.ways(rows, rating, clean, features)
+    ways = segments.ways(rows, rating, features)
     base = known.predictions["user_item_bias"][1] - rating
     tables = {
         "calibration": calibration(rating, prediction),
         **segments.tables(ways, errors, base, user, bootstrap),
-        "embedding_map": embedding.table(predictor, segments.read_titles(clean, features)),
+        "embedding_map": embedding.table(predictor, segments.read_titles(features)),
     }
     columns = {"user": user, "item": rows["item"], "rating": rating, "prediction": prediction}
     return Evaluation(figures, tables, pd.DataFrame(columns))
@@ -170,7 +168,7 @@ def main() -> None:
     trained = (MODELS / "run_id").read_text().strip()
     # Two threads that wait for each other while another process has a core take ten times as long.
     with tracking.run(config, resume=trained) as run, threadpool_limits(1):
-        found = evaluate(config.evaluate, CLEAN, FEATURES, predictor)
+        found = evaluate(config.evaluate, FEATURES, predictor)
         found.figures.update(floor(METRICS / "download.json"))
         drawn = pictures(found, predictor.scale)
         page = report.page(config, found.figures, found.tables, drawn, METRICS)

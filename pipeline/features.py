@@ -8,6 +8,7 @@ In: data/clean. Out, in data/features:
 - ``users``, ``items``: a row per user and title with its attributes, ready to be gathered from.
   Row 0 stands for anyone unknown; rows 1 to K have training ratings; the others have attributes
   only, so the model knows what they are but has not learned them.
+- ``titles``: what the titles are called and are, in words, a row for each of ``items``.
 - ``vocabularies``: the index of each genre, type, source and studio; index 0 is any other value.
 """
 
@@ -91,13 +92,13 @@ def code(values: ibis.Value, words: list[str]) -> ibis.Value:
 
 
 def users(rows: ibis.Table) -> ibis.Table:
-    """Build the user table: user, user_id, user_sum, user_count, completed, plan_to_watch.
+    """Build the user table: user, user_id, name, user_sum, user_count, completed, plan_to_watch.
 
     ``rows`` is what ``entities`` returns of the users.
     """
     learned = _.user_count > 0
     return rows.select(
-        "user", "user_id", "user_sum", "user_count",
+        "user", "user_id", "name", "user_sum", "user_count",
         completed=standardised(_.completed, learned),
         plan_to_watch=standardised(_.plan_to_watch, learned),
     )  # fmt: skip
@@ -134,6 +135,12 @@ def items(rows: ibis.Table, min_titles: int) -> tuple[ibis.Table, dict[str, list
     ), words  # fmt: skip
 
 
+def titles(rows: ibis.Table) -> ibis.Table:
+    """Tell what titles are called and are: what ``entities`` returns of them, in words."""
+    genres = rows.genres.fill_null(ibis.literal([], "array<string>"))  # of one not in the catalogue
+    return rows.select("item", "item_id", "title", "english", "type", "year", genres=genres)
+
+
 def table_of(words: dict[str, list[str]]) -> pa.Table:
     """Return the vocabularies as a table: feature, value, index (int32, from 1)."""
     entries = [
@@ -149,10 +156,10 @@ def with_unknown(rows: ibis.Table, index: str) -> ibis.Table:
     """Put row 0 on top, for anyone unknown: no id, no history, every number at its mean."""
     blank = {}
     for name, dtype in rows.schema().items():
-        if name in ("user_id", "item_id", "title"):
+        if dtype.is_string() or name.endswith("_id"):
             blank[name] = ibis.null(dtype)
         elif dtype.is_array():
-            blank[name] = ibis.literal([0], dtype)
+            blank[name] = ibis.literal([] if dtype.value_type.is_string() else [0], dtype)
         else:
             blank[name] = ibis.literal(0, "int8").cast(dtype)  # to Spark a 0.0 would be a double
     one = ibis.range(1).unnest().name("one").as_table()
@@ -184,9 +191,10 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
     train, valid, test = (rows.filter(_.part == part) for part in (TRAIN, VALID, TEST))
     train = dealt(train, settings.seed)
 
-    people = details.select("user_id", "completed", "plan_to_watch")
+    people = details.select("user_id", "name", "completed", "plan_to_watch")
     user_table = engine.keep(users(entities(people, train, "user")))
-    item_rows, words = items(engine.keep(entities(catalogue, train, "item")), settings.min_titles)
+    described = engine.keep(entities(catalogue, train, "item"))
+    item_rows, words = items(described, settings.min_titles)
     item_table = engine.keep(item_rows)
     for name, part in (("train", train), ("valid", valid), ("test", test)):
         engine.write(indexed(part.drop("part"), user_table, item_table), out / f"{name}.parquet")
@@ -197,6 +205,7 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
             )
     engine.write(with_unknown(user_table, "user"), out / "users.parquet")
     engine.write(with_unknown(item_table, "item"), out / "items.parquet")
+    engine.write(with_unknown(titles(described), "item"), out / "titles.parquet")
     pq.write_table(table_of(words), out / "vocabularies.parquet", compression="snappy")
 
 

@@ -13,7 +13,7 @@ from pipeline.config import Config
 from pipeline.tracking import SWEEP_PRUNER, describe
 from pipeline.views import NOTE
 
-SERVING = ["mlflow", "tensorflow", "keras", "numpy", "pandas", "pyarrow", "omegaconf"]
+SERVING = ["mlflow", "numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "threadpoolctl"]
 
 
 def log_epoch(point: Mapping[str, float]) -> None:
@@ -52,18 +52,20 @@ def log_model(folder: Path) -> None:
     """Store a models folder with the run, ready for ``mlflow models serve`` and ``load_model``."""
     import mlflow
     import pandas as pd
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    import pyarrow.parquet as pq
 
-    pairs = Schema([ColSpec("long", "user_id"), ColSpec("long", "anime_id")])
+    from pipeline.serving import SIGNATURE
+
+    titles = pq.read_table(folder / "titles.parquet", columns=["item_id"])["item_id"].to_pylist()
+    ratings = [{"anime_id": title, "rating": 9.0} for title in titles[1:4]]
     code = Path(__file__).parent
     mlflow.pyfunc.log_model(
         name="model",
         python_model=str(code / "serving.py"),
         artifacts={"model": str(folder)},
         code_paths=[str(code)],
-        input_example=pd.DataFrame({"user_id": [1], "anime_id": [1]}),
-        signature=ModelSignature(pairs, Schema([ColSpec("double", "prediction")])),
+        input_example=(pd.DataFrame({"ratings": [ratings]}), {"k": 5}),
+        signature=SIGNATURE,
         pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
     )
 

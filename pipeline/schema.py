@@ -106,6 +106,7 @@ RATINGS = [
 ITEMS = [
     Column("item_id", "anime_id", whole()),
     Column("title", "Name", known),
+    Column("english", "English name", known, optional=True),
     Column("genres", "Genres", listed),
     Column("type", "Type", known),
     Column("source", "Source", known),
@@ -122,6 +123,7 @@ ITEMS = [
 ]
 USERS = [
     Column("user_id", "Mal ID", whole()),
+    Column("name", "Username", known, optional=True),
     Column("completed", "Completed", whole()),
     Column("plan_to_watch", "Plan to Watch", whole()),
     Column("gender", "Gender", known, optional=True),

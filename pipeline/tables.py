@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import UserError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -43,12 +45,41 @@ def replacing(folder: Path) -> Iterator[Path]:
             shutil.rmtree(rest, ignore_errors=True)
 
 
+@contextmanager
+def replacing_file(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; what is there takes the place of ``path`` at the end, in one step.
+
+    A reader sees the old file or the new one; an error leaves the old one as it was.
+    """
+    new = path.with_name(f".new.{path.name}")
+    try:
+        yield new
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+@contextmanager
+def destination(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, which takes the place of ``path`` when all is written.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent}: no such folder to write to.")
+    try:
+        with replacing_file(path) as new:
+            yield new
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}") from error
+
+
 def replace_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` in one step: a reader sees the old file or the new one."""
+    """Write ``text`` to ``path`` in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
+    with replacing_file(path) as new:
+        new.write_text(text, encoding="utf-8")
 
 
 def replace_json(path: Path, value: Any) -> None:

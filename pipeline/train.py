@@ -5,7 +5,6 @@ folder works on its own; and the id of the MLflow run, which evaluate goes on wi
 curve and metrics/train.json.
 """
 
-import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -41,12 +40,10 @@ def main() -> None:
         rows = {part: tracking.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
         checkpoint = Checkpoint(CHECKPOINT, [rows, asdict(config)])
         network, points = fit(config, FEATURES, logs.log_epoch)
-        draws = sample(config, FEATURES, logs.log_draws, checkpoint)
+        kept = sample(config, FEATURES, logs.log_draws, checkpoint)
         best = dict(min(points, key=lambda point: point["valid_mse"]))
         with replacing(MODELS) as out:
-            save(network, draws, config, out)
-            for name in ("users", "items"):
-                shutil.copyfile(FEATURES / f"{name}.parquet", out / f"{name}.parquet")
+            save(network, kept, config, FEATURES, out)
             (out / "run_id").write_text(run.info.run_id + "\n")
             valid, rating = read_rows(FEATURES, "valid")
             best["valid_mse"] = float(np.mean((Predictor(out).rows(valid) - rating) ** 2))

@@ -99,6 +99,32 @@ def model_settings(*overrides):
     return check(OmegaConf.create(compose([model, "train.batch_size=64", *small, *overrides])))
 
 
+DRAWS = [
+    "posterior.embedding=3", "posterior.history=5", "posterior.sweeps=40", "posterior.burn_in=10",
+    "posterior.keep_every=5",
+]  # fmt: skip
+
+
+def train(features, folder, *overrides):
+    """Train a small model into a folder; it has draws unless ``posterior=none`` is asked for."""
+    from pipeline.model import posterior, saved
+    from pipeline.model.checkpoint import Checkpoint
+    from pipeline.model.fit import fit
+
+    draws = [] if "posterior=none" in overrides else DRAWS
+    settings = model_settings("train.epochs=3", *draws, *overrides)
+    network, _ = fit(settings, features, lambda _: None)
+    kept = posterior.sample(settings, features, lambda *_: None, Checkpoint(folder / "c", 0))
+    saved.save(network, kept, settings, features, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models(features, tmp_path_factory):
+    """A folder of models, trained on ``features``."""
+    return train(features, tmp_path_factory.mktemp("models"))
+
+
 @pytest.fixture(scope="session")
 def features(tmp_path_factory):
     """Feature tables where a user likes either the odd titles' genre or the even ones'."""
@@ -117,7 +143,7 @@ def features(tmp_path_factory):
     ):
         rows.iloc[where].to_parquet(folder / f"{part}.parquet", index=False)
 
-    def table(name, index, **columns):
+    def table(name, index, /, **columns):
         train = rows.iloc[:900].groupby(name).rating.agg(["sum", "count"])
         known = train.reindex(index, fill_value=0).astype("int32")
         ids = pa.array([None, *(index[1:] * 10)], "int32")
@@ -126,10 +152,23 @@ def features(tmp_path_factory):
         pq.write_table(pa.table(plain), folder / f"{name}s.parquet")
 
     zeros = np.zeros(len(items), "float32")
-    table("user", users, completed=zeros[0] * users, plan_to_watch=zeros[0] * users)
+    names = {"name": pa.array([None, *(f"user{user}" for user in users[1:])], "string")}
+    table("user", users, completed=0.0 * users, plan_to_watch=0.0 * users, **names)
     odd = [[1 + i % 2] for i in items]
     lists = {"genres": pa.array(odd), "studios": pa.array([[0] for _ in items])}
     codes = {"type": zeros.astype("int32"), "source": zeros.astype("int32")}
     texts = {"title": items.astype(str)}
     table("item", items, episodes=zeros, year=zeros, **texts, **codes, **lists)
+    titles = {
+        "item": pa.array(items, "int32"),
+        "item_id": pa.array([None, *(items[1:] * 10)], "int32"),
+        "title": pa.array([None, *(f"Title number {i}" for i in items[1:])], "string"),
+        "english": pa.array([None, *(f"In English {i}" for i in items[1:])], "string"),
+        "genres": pa.array([[], *(["Odd" if i % 2 else "Even"] for i in items[1:])]),
+        "type": pa.array([None, *("TV" if i % 3 else "Movie" for i in items[1:])], "string"),
+        "year": pa.array([None, *(1995 + items[1:])], "int32"),
+    }
+    pq.write_table(pa.table(titles), folder / "titles.parquet")
+    words = {"feature": ["genres"] * 2, "value": ["Even", "Odd"], "index": [1, 2]}
+    pq.write_table(pa.table(words), folder / "vocabularies.parquet")
     return folder

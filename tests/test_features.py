@@ -42,13 +42,15 @@ def clean_tables(folder, rows):
     items = pd.DataFrame(
         {
             "item_id": range(1, 131), "title": [f"Title {i}" for i in range(1, 131)],
+            "english": [None, "In English"] * 65,
             "genres": [genres[i % 3] for i in range(129)] + [["Only in a title nobody rated"]],
             "type": ["TV", "Movie"] * 65, "source": ["Manga", None] * 65,
             "studios": [["Bones"]] * 130, "episodes": range(1, 131), "year": [1999, 2003] * 65,
         }
     )  # fmt: skip
+    names = [f"user{i}" for i in range(1, 71)]
     users = pd.DataFrame(
-        {"user_id": range(1, 71), "completed": range(70), "plan_to_watch": [1] * 70}
+        {"user_id": range(1, 71), "name": names, "completed": range(70), "plan_to_watch": [1] * 70}
     )
     for name, frame in (("ratings", rows), ("items", items), ("users", users)):
         ibis.memtable(frame).to_parquet(folder / f"{name}.parquet")
@@ -164,7 +166,7 @@ def test_the_tables_carry_the_totals_of_the_training_rows_alone(engine, tmp_path
 
 def test_row_zero_stands_for_anyone_unknown_and_an_unseen_value_has_index_zero(engine, tmp_path):
     tables = build(engine, tmp_path, ratings())
-    assert tables["users"].iloc[0].drop("user_id").eq(0).all()
+    assert tables["users"].iloc[0].drop(["user_id", "name"]).eq(0).all()
     assert np.isnan(tables["users"].user_id[0])
     assert list(tables["items"].genres[0]) == [0]
     unseen = tables["items"].set_index("item_id").loc[130]
@@ -196,3 +198,21 @@ def test_the_same_input_gives_the_same_bytes(engine, tmp_path):
 def test_too_few_rows_to_split_is_said_plainly(engine, tmp_path):
     with pytest.raises(UserError, match=r"the valid part has no rows; check features\.test_share"):
         build(engine, tmp_path, ratings(3))
+
+
+def test_titles_are_told_in_words_row_by_row(engine, tmp_path):
+    tables = build(engine, tmp_path, ratings())
+    titles = tables["titles"]
+    assert titles["item_id"].equals(tables["items"]["item_id"])
+    first = titles.set_index("item_id").loc[1]
+    assert (first.title, list(first.genres), first.type, first.year) == (
+        "Title 1",
+        ["Action", "Drama"],
+        "TV",
+        1999,
+    )
+    assert titles.set_index("item_id").loc[2].english == "In English"
+    blank = titles.iloc[0]
+    assert blank[["title", "english", "type"]].isna().all()
+    assert len(blank.genres) == 0
+    assert tables["users"].set_index("user_id").loc[3, "name"] == "user3"

@@ -12,8 +12,6 @@ from pipeline.model import posterior
 from pipeline.model.algebra import inner
 from pipeline.model.blocks import blocks
 from pipeline.model.checkpoint import Checkpoint
-from pipeline.model.data import read_items
-from pipeline.model.describe import attributes
 from pipeline.model.draws import Draw, Draws
 from pipeline.model.grades import Grades, expected, share
 from pipeline.model.history import components
@@ -34,11 +32,8 @@ def sampled(features, folder, *overrides):
     )
 
 
-def predictor(features, draws, chosen):
-    items = read_items(features / "items.parquet")
-    counts = np.bincount(read_rows(features, "train")[0]["item"], minlength=len(items.numbers))
-    known = attributes(chosen.posterior, items, counts)
-    return Draws(draws, known, chosen.model.wide is not None, (1, 10))
+def predictor(kept, chosen):
+    return Draws(kept, chosen.model.wide is not None, (1, 10))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), min_size=1, max_size=60))
@@ -58,7 +53,8 @@ def test_blocks_hold_every_rating_once_with_its_user(pairs):
 
 def test_a_history_knows_who_rated_what_and_no_rating():
     user, item = np.array([1, 1, 2, 2, 3]), np.array([1, 2, 1, 2, 3])
-    history = components(user, item, (5, 4), most=3, seed=0)
+    history, basis = components(user, item, (5, 4), most=3, seed=0)
+    assert history[1] == pytest.approx((basis[1] + basis[2]) / 2**0.5, abs=1e-5)
     assert history[1] == pytest.approx(history[2], abs=1e-5)
     assert abs(history[1] @ history[3]) < 1e-5
     assert history[[0, 4]] == pytest.approx(0, abs=1e-6), "of nobody known there is no history"
@@ -70,7 +66,7 @@ def test_every_member_of_every_model_learns_the_planted_taste(features, tmp_path
     chosen = [f"model={model}", f"posterior.members=[{member}]", "posterior.sweeps=40"]
     draws = sampled(features, tmp_path, *chosen)
     rows, rating = read_rows(features, "test")
-    predictions = predictor(features, draws, settings(*chosen)).predict(rows["user"], rows["item"])
+    predictions = predictor(draws, settings(*chosen)).predict(rows["user"], rows["item"])
     assert np.mean((predictions - rating) ** 2) < 0.5 * rating.var()
     assert predictions.min() >= 1
     assert predictions.max() <= 10
@@ -79,7 +75,7 @@ def test_every_member_of_every_model_learns_the_planted_taste(features, tmp_path
 def test_strangers_and_titles_without_ratings_are_what_their_kind_is(features, tmp_path):
     draws = sampled(features, tmp_path, "posterior.sweeps=60")
     user, item = np.array([0, 99, 1, 2, 1]), np.array([1, 1, ITEMS + 1, ITEMS + 1, 0])
-    found = predictor(features, draws, settings()).predict(user, item)
+    found = predictor(draws, settings()).predict(user, item)
     assert np.isfinite(found).all()
     assert found[0] == found[1], "one unknown user is like another"
     assert found[2] > found[3] + 1, "user 1 likes the genre of the last title, user 2 does not"
@@ -89,9 +85,9 @@ def test_the_same_seed_gives_the_same_draws_and_another_does_not(features, tmp_p
     runs = [
         sampled(features, tmp_path / str(i), f"train.seed={s}") for i, s in enumerate((1, 1, 2))
     ]
-    same = [np.array_equal(a.users, b.users) for a, b in zip(runs[0], runs[1], strict=True)]
-    assert all(same)
-    assert not np.array_equal(runs[0][0].users, runs[2][0].users)
+    one, same, other = (np.stack([draw.users for draw in kept.draws]) for kept in runs)
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("killed_after", [1, 5, 14, 30])
@@ -110,8 +106,7 @@ def test_a_killed_run_goes_on_to_the_very_same_draws(features, tmp_path, monkeyp
         sampled(features, tmp_path / "cut")
     monkeypatch.setattr(posterior, "swept", swept)
     resumed = sampled(features, tmp_path / "cut")
-    assert len(resumed) == len(whole)
-    for one, other in zip(resumed, whole, strict=True):
+    for one, other in zip(resumed.draws, whole.draws, strict=True):
         for field in Draw._fields:
             assert np.array_equal(getattr(one, field), getattr(other, field)), field
 
@@ -173,7 +168,7 @@ def test_the_shares_of_all_grades_are_one_and_their_mean_is_the_expected_grade()
 @pytest.mark.parametrize("model", ["wide", "deep", "wide_deep"])
 def test_users_times_titles_are_predicted_as_pairs_are(features, tmp_path, model):
     chosen = [f"model={model}", "posterior.sweeps=12"]
-    draws = predictor(features, sampled(features, tmp_path, *chosen), settings(*chosen))
+    draws = predictor(sampled(features, tmp_path, *chosen), settings(*chosen))
     user, item = np.array([0, 3, 99], "int32"), np.arange(ITEMS + 2, dtype="int32")
     grid = draws.matrix(user, item)
     pairs = draws.predict(np.repeat(user, len(item)), np.tile(item, len(user)))
@@ -183,7 +178,7 @@ def test_users_times_titles_are_predicted_as_pairs_are(features, tmp_path, model
 def test_the_likelihood_is_a_distribution_over_grades_that_knows_the_planted_taste(
     features, tmp_path
 ):
-    draws = predictor(features, sampled(features, tmp_path, "posterior.sweeps=40"), settings())
+    draws = predictor(sampled(features, tmp_path, "posterior.sweeps=40"), settings())
     user, item = np.tile([1, 2], 10), np.full(20, 1)
     likely = np.exp(draws.log_likelihood(user, item, np.repeat(np.arange(1.0, 11), 2)))
     assert likely[::2].sum() == pytest.approx(1, abs=1e-5)

@@ -1,48 +1,133 @@
-"""Predict: what is wrong with a file of pairs is said before the model is loaded."""
+"""Predict: files of pairs in chunks, CSV and Parquet, and what can be wrong with them."""
 
+import gzip
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import predict
 from pipeline.errors import UserError
-from pipeline.predict import read_pairs
+from pipeline.predict import predict_csv, predict_parquet
+from pipeline.tables import destination
 
 
-def write(folder, content):
-    path = folder / "pairs.csv"
-    path.write_text(content, encoding="utf-8")
-    return path
+def mean(user_id, anime_id):
+    """A model whose predictions are easy to tell."""
+    return ((user_id + anime_id) / 2).astype("float32")
 
 
-def test_all_columns_are_kept_as_the_text_they_are(tmp_path):
-    pairs = read_pairs(write(tmp_path, 'note,user_id,anime_id\n"a, b",007,1\n,2,3\n'))
-    assert pairs.columns.tolist() == ["note", "user_id", "anime_id"]
-    assert pairs.iloc[0].tolist() == ["a, b", "007", "1"]
-    assert pairs.iloc[1].tolist() == ["", "2", "3"]
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(predict, "ROWS", 2)
+
+
+def csv(folder, content, name="pairs.csv"):
+    (folder / name).write_text(content, encoding="utf-8")
+    return folder / name
+
+
+def parquet(folder, /, **columns):
+    pq.write_table(pa.table(columns), folder / "pairs.parquet")
+    return folder / "pairs.parquet"
+
+
+def test_all_columns_of_a_csv_file_are_kept_as_the_text_they_are(tmp_path):
+    pairs = csv(tmp_path, 'note,user_id,anime_id\n"a, b",007,1\n,2,3\nNA,4,5\n')
+    assert predict_csv(pairs, tmp_path / "out", mean) == 3
+    assert (tmp_path / "out").read_text().splitlines() == [
+        "note,user_id,anime_id,prediction",
+        '"a, b",007,1,4.0000',
+        ",2,3,2.5000",
+        "NA,4,5,4.5000",
+    ]
+
+
+def test_a_packed_csv_file_is_read(tmp_path):
+    (tmp_path / "pairs.csv.gz").write_bytes(gzip.compress(b"user_id,anime_id\n1,2\n"))
+    assert predict_csv(tmp_path / "pairs.csv.gz", tmp_path / "out", mean) == 1
+
+
+def test_all_columns_of_a_parquet_file_keep_their_types(tmp_path):
+    note, ids = pa.array(["a", None, "b"]).dictionary_encode(), pa.array([1, 2, 3], "int32")
+    pairs = parquet(tmp_path, note=note, user_id=ids, anime_id=pa.array([5, 6, 7], "uint16"))
+    assert predict_parquet(pairs, tmp_path / "out", mean) == 3
+    found = pq.read_table(tmp_path / "out")
+    assert found.drop_columns("prediction").equals(pq.read_table(pairs))
+    assert found["prediction"].to_pylist() == [3, 4, 5]
+
+
+def test_files_without_rows_are_no_error(tmp_path):
+    pairs = csv(tmp_path, "user_id,anime_id\n")
+    assert predict_csv(pairs, tmp_path / "out", mean) == 0
+    assert (tmp_path / "out").read_text() == "user_id,anime_id,prediction\n"
+    none = pa.array([], "int64")
+    assert (
+        predict_parquet(parquet(tmp_path, user_id=none, anime_id=none), tmp_path / "o", mean) == 0
+    )
+    assert pd.read_parquet(tmp_path / "o").columns.tolist() == ["user_id", "anime_id", "prediction"]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("user,anime_id\n1,2\n", r"no column user_id; it has \['user', 'anime_id'\]"),
-        ("user_id,anime_id\n1,2\n1,Bebop\n", r"data row 2: anime_id 'Bebop' is no whole number"),
+        ("user_id,anime_id\n1,2\n1,2\n1,Bebop\n", r"data row 3: anime_id 'Bebop' is no whole"),
         ("user_id,anime_id\n,2\n", r"data row 1: user_id '' is no whole number"),
+        ("user_id,anime_id,prediction\n1,2,3\n", "has a column prediction already"),
         ("", "cannot be read as CSV"),
         ('user_id,anime_id\n1,"2\n', "cannot be read as CSV"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_explained(tmp_path, content, message):
+def test_a_csv_file_that_cannot_be_used_is_explained(tmp_path, content, message):
     with pytest.raises(UserError, match=message):
-        read_pairs(write(tmp_path, content))
+        predict_csv(csv(tmp_path, content), tmp_path / "out", mean)
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"nothing\.csv: no such file"):
-        read_pairs(tmp_path / "nothing.csv")
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"user_id": [1]}, r"no column anime_id; it has \['user_id'\]"),
+        ({"user_id": [1.5], "anime_id": [1]}, "user_id is double, not whole numbers"),
+        ({"user_id": [1, 2, 3], "anime_id": [1, 2, None]}, "data row 3: no anime_id"),
+        ({"user_id": [1], "anime_id": [1], "prediction": [1]}, "has a column prediction already"),
+    ],
+)
+def test_a_parquet_file_that_cannot_be_used_is_explained(tmp_path, columns, message):
+    with pytest.raises(UserError, match=message):
+        predict_parquet(parquet(tmp_path, **columns), tmp_path / "out", mean)
 
 
-def test_a_folder_that_is_not_there_is_named_before_anything_is_predicted(tmp_path, monkeypatch):
-    pairs, out = write(tmp_path, "user_id,anime_id\n1,2\n"), tmp_path / "nowhere" / "out.csv"
-    monkeypatch.setattr("sys.argv", ["predict", str(pairs), "--out", str(out)])
-    with pytest.raises(UserError, match="nowhere: no such folder"):
+def test_what_only_calls_itself_parquet_is_explained(tmp_path):
+    with pytest.raises(UserError, match="cannot be read as Parquet"):
+        predict_parquet(csv(tmp_path, "user_id,anime_id\n1,2\n"), tmp_path / "out", mean)
+
+
+def test_an_error_in_a_late_chunk_leaves_the_file_as_it_was(tmp_path):
+    pairs = csv(tmp_path, "user_id,anime_id\n1,2\n1,2\n1,Bebop\n")
+    out = csv(tmp_path, "of yesterday", "out.csv")
+    with pytest.raises(UserError, match="data row 3"), destination(out) as new:
+        predict_csv(pairs, new, mean)
+    assert out.read_text() == "of yesterday"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "pairs.csv"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "out", "message"),
+    [
+        ("nothing.csv", "out.csv", r"nothing\.csv: no such file"),
+        ("pairs.csv", "nowhere/out.csv", "nowhere: no such folder to write to"),
+        ("pairs.csv", "out.parquet", "Parquet is written from Parquet, and CSV from CSV"),
+        ("pairs.csv", "out.csv", "no trained model here"),
+    ],
+)
+def test_what_is_wrong_with_the_call_is_said_before_anything_is_read(
+    tmp_path, monkeypatch, pairs, out, message
+):
+    csv(tmp_path, "user_id,anime_id\n1,2\n")
+    words = [tmp_path / pairs, "--out", tmp_path / out, "--model", tmp_path]
+    monkeypatch.setattr("sys.argv", ["predict", *map(str, words)])
+    with pytest.raises(UserError, match=message):
         predict.main()
-    assert not out.parent.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.csv"]

@@ -128,6 +128,65 @@ def test_pairs_in_a_file_get_predictions_and_the_mlflow_model_agrees(repro, tmp_
     assert served.to_numpy() == pytest.approx(out.prediction.to_numpy(), abs=1e-3)
 
 
+def recommend(repro, *arguments):
+    return python("-m", "pipeline.recommend", *map(str, arguments), cwd=repro)
+
+
+def test_titles_are_recommended_to_a_user_and_to_a_newcomer_without_tensorflow(repro, tmp_path):
+    user = int(pd.read_parquet(repro / "data/features/users.parquet").user_id[3])
+    done = recommend(repro, "--user", user, "-k", 5, "--json")
+    assert done.returncode == 0, done.output
+    found = json.loads(done.stdout)
+    assert len(found) == 5
+    assert all(1 <= row["prediction"] <= 10 for row in found)
+    pairs = pd.DataFrame({"user_id": user, "anime_id": [row["anime_id"] for row in found]})
+    pairs.to_csv(tmp_path / "pairs.csv", index=False)
+    command = ("-m", "pipeline.predict", tmp_path / "pairs.csv", "--out", tmp_path / "out.csv")
+    assert python(*command, cwd=repro).returncode == 0
+    exact = pd.read_csv(tmp_path / "out.csv").prediction.tolist()
+    assert [row["prediction"] for row in found] == pytest.approx(exact, abs=1e-4)
+
+    best, title = found[0]["anime_id"], found[0]["title"]
+    pd.DataFrame({"anime_id": [best], "rating": [9]}).to_csv(tmp_path / "mine.csv", index=False)
+    done = recommend(repro, "--ratings", tmp_path / "mine.csv", "-k", 500, "--json")
+    assert done.returncode == 0, done.output
+    listed = json.loads(done.stdout)
+    assert best not in {row["anime_id"] for row in listed}
+    assert any(why["what"] == f"{title}, rated 9" for row in listed for why in row["why"])
+    assert "│ 3 │" in recommend(repro, "--ratings", tmp_path / "mine.csv", "-k", 3).stdout
+    every = recommend(repro, "--all", "--out", tmp_path / "lists.parquet", "-k", 5)
+    assert every.returncode == 0, every.output
+    lists = pd.read_parquet(tmp_path / "lists.parquet")
+    own = lists[lists.user_id == user]
+    assert own.anime_id.tolist() == [row["anime_id"] for row in found]
+    like = recommend(repro, "--like", title, "-k", 3, "--json")
+    assert len(json.loads(like.stdout)) == 3, like.output
+    loaded = "import sys; sys.argv[1:] = ['--user', sys.argv[1]]; import pipeline.recommend as r; "
+    loaded += "r.main(); assert 'tensorflow' not in sys.modules"
+    assert python("-c", loaded, str(user), cwd=repro).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--user", "nobody"], "error: no user has the id or name 'nobody'"),
+        (["--ratings", "nothing.csv"], "error: nothing.csv: no such file"),
+        (["--like", "qqqq zzzz xxxx"], "error: no title is called 'qqqq zzzz xxxx'"),
+        (["--like", "1", "-k", "0"], "error: -k 0: from 1 to 10000"),
+        (["--user", "1", "--diversity", "2"], "error: --diversity 2.0: from 0 to 1"),
+        (["--like", "1", "--diversity", "1"], "error: --diversity is for --user and --ratings"),
+        (["--all"], "error: --all and --out belong together"),
+        (["--user", "1", "--out", "lists.parquet"], "error: --all and --out belong together"),
+        (["--all", "--out", "nowhere/x.parquet"], "error: nowhere: no such folder to write to"),
+    ],
+)
+def test_what_cannot_be_recommended_is_said_in_one_sentence(repro, arguments, message):
+    done = recommend(repro, *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.output
+
+
 @pytest.mark.parametrize("stage", ["download", "clean", "features", "train", "evaluate"])
 def test_a_stage_tells_its_story_and_takes_no_arguments(repro, stage):
     assert f"Stage {stage}: " in python("-m", f"pipeline.{stage}", "--help", cwd=repro).stdout

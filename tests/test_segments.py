@@ -10,23 +10,18 @@ from pipeline.evaluation.segments import HISTORY, POPULARITY
 
 BOOTSTRAP = Bootstrap(resamples=50, seed=0)
 TITLES = {
-    "item_id": [5, 7, 9],
-    "title": ["Cowboy Bebop", None, "Monster"],
-    "genres": [["Action", "Sci-Fi"], [], ["Drama"]],
-    "type": ["TV", "Movie", None],
-    "year": [1998.0, 2004.0, np.nan],
+    "title": [None, "Monster", "Cowboy Bebop", None, None],
+    "genres": [[], ["Drama"], ["Action", "Sci-Fi"], [], []],
+    "type": [None, None, "TV", "Movie", None],
+    "year": [np.nan, np.nan, 1998, 2004, np.nan],
 }
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Clean titles, and an item table in another order with a title that is not among them."""
-    pd.DataFrame(TITLES).to_parquet(tmp_path / "clean.parquet")
-    (tmp_path / "clean").mkdir()
-    (tmp_path / "features").mkdir()
-    (tmp_path / "clean.parquet").rename(tmp_path / "clean/items.parquet")
-    own = {"item_id": [np.nan, 9, 5, 7, 404], "item_count": [0, 3, 2, 1, 1]}
-    pd.DataFrame(own).astype({"item_id": "Int32"}).to_parquet(tmp_path / "features/items.parquet")
+    """Tables of four titles and, in row 0, of any other."""
+    pd.DataFrame(TITLES).to_parquet(tmp_path / "titles.parquet")
+    pd.DataFrame({"item_count": [0, 3, 2, 1, 1]}).to_parquet(tmp_path / "items.parquet")
     return tmp_path
 
 
@@ -38,7 +33,7 @@ def divided(folder, error, base=None):
         "item_count": np.array([6, 20, 20, 21, 1, 0]),
     }
     rating = np.array([10.0, 9, 8, 8, 1, 10])
-    ways = segments.ways(rows, rating, folder / "clean", folder / "features")
+    ways = segments.ways(rows, rating, folder)
     base = np.ones(6) if base is None else base
     found = segments.measured(ways, np.array(error), base, rows["user"], BOOTSTRAP)
     return found.set_index(["by", "segment"])
@@ -73,7 +68,7 @@ def test_a_baseline_without_error_is_no_division_by_zero(folder):
 def test_all_segments_go_to_a_table(folder):
     rows = {"user": np.array([1]), "item": np.array([2])}
     rows |= {"user_count": np.array([1]), "item_count": np.array([1])}
-    ways = segments.ways(rows, np.array([7.0]), folder / "clean", folder / "features")
+    ways = segments.ways(rows, np.array([7.0]), folder)
     tables = segments.tables(ways, np.ones(1), np.ones(1), rows["user"], BOOTSTRAP)
     assert tables.keys() == segments.TABLES.keys()
     assert [len(table) for table in tables.values()] == [1, 1, 1, 4]

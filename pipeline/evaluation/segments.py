@@ -100,14 +100,13 @@ def _figures(sums: Floats) -> dict[str, Floats]:
         }
 
 
-def ways(rows: dict[str, Array], rating: Floats, clean: Path, features: Path) -> Iterator[Segments]:
+def ways(rows: dict[str, Array], rating: Floats, features: Path) -> Iterator[Segments]:
     """Divide the test rows by training ratings of user and title, by what the title is, by rating.
 
     Args:
         rows: the test rows.
         rating: their ratings.
-        clean: folder of the clean tables, which know genres and years by name.
-        features: folder of the feature tables, which number the titles.
+        features: folder of the feature tables.
     """
     every = np.arange(len(rating))
     lasts = [following - 1 for following in COUNTS[1:]]
@@ -120,7 +119,7 @@ def ways(rows: dict[str, Array], rating: Floats, clean: Path, features: Path) ->
         codes = np.searchsorted(COUNTS, rows[count], side="right") - 1
         yield Segments(by, names, every, codes)
 
-    titles = read_titles(clean, features)
+    titles = read_titles(features)
     for by in KINDS:
         yield _listed(by, titles[by], rows["item"])
 
@@ -140,26 +139,26 @@ def _listed(by: str, values: pd.Series, item: Ints) -> Segments:
     return Segments(by, kinds.tolist(), rows, codes[first[item[rows]] + place])
 
 
-def read_titles(clean: Path, features: Path) -> pd.DataFrame:
-    """Read what the titles are called, in the order of the item table.
+def read_titles(features: Path) -> pd.DataFrame:
+    """Read what the titles are called and are, in the order of the item table.
 
     Returns:
         title, count (of training ratings); genre, type and decade: arrays of text, which may be
         empty. Row 0 is any unknown title.
     """
-    own = pq.read_table(features / "items.parquet", columns=["item_id", "item_count"]).to_pandas()
-    known = pq.read_table(
-        clean / "items.parquet", columns=["item_id", "title", "genres", "type", "year"]
-    ).to_pandas()
-    known = own[["item_id"]].merge(known, "left", "item_id")
-    decade = (known["year"] // 10 * 10).map("{:.0f}s".format, na_action="ignore")
-    nothing = np.array([], object)
+    titles = pq.read_table(features / "titles.parquet").to_pandas()
+    counts = pq.read_table(features / "items.parquet", columns=["item_count"])["item_count"]
+    decade = (titles["year"] // 10 * 10).map("{:.0f}s".format, na_action="ignore")
+
+    def one(values: pd.Series) -> pd.Series:
+        return values.map(lambda value: [value] if isinstance(value, str) else [])
+
     return pd.DataFrame(
         {
-            "title": known["title"],
-            "count": own["item_count"],
-            "genre": known["genres"].map(lambda x: x if isinstance(x, np.ndarray) else nothing),
-            "type": known["type"].map(lambda x: [x] if isinstance(x, str) else nothing),
-            "decade": decade.map(lambda x: [x] if isinstance(x, str) else nothing),
+            "title": titles["title"],
+            "count": counts.to_numpy(),
+            "genre": titles["genres"].map(list),
+            "type": one(titles["type"]),
+            "decade": one(decade),
         }
     )

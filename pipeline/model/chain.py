@@ -42,6 +42,8 @@ class Ratings(NamedTuple):
         by_user, by_item: the same, grouped.
         users, items: what is known of either side.
         crossed: columns of ``items`` that users have weights for: float32 [titles, n].
+        labels: attribute, and index of its value, of each column of ``crossed``.
+        basis: what a title adds to the history of who rates it: float32 [titles, n].
     """
 
     user: Array
@@ -51,6 +53,8 @@ class Ratings(NamedTuple):
     users: Description
     items: Description
     crossed: Array
+    labels: list[tuple[str, int]]
+    basis: Array
 
 
 class Side:

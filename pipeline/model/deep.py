@@ -52,7 +52,18 @@ class DeepPart(keras.layers.Layer):
         Returns:
             float32 [n].
         """
-        inputs = [
+        inputs = self.inputs(user, item, rows, history)
+        return self.out(self.hidden(inputs, training=training))[:, 0]
+
+    def inputs(
+        self,
+        user: tf.Tensor,
+        item: tf.Tensor,
+        rows: tuple[tf.Tensor, tf.Tensor],
+        history: tf.Tensor,
+    ) -> tf.Tensor:
+        """Put what the first layer reads side by side: embeddings, numbers, then the history."""
+        columns = [
             self.user(user),
             self.item(item),
             *(self.pooled(name, rows[1]) for name in self.attributes),
@@ -60,7 +71,7 @@ class DeepPart(keras.layers.Layer):
             tf.gather(self.items.numbers, rows[1]),
             history,
         ]
-        return self.out(self.hidden(tf.concat(inputs, 1), training=training))[:, 0]
+        return tf.concat(columns, 1)
 
     def pooled(self, name: str, row: tf.Tensor) -> tf.Tensor:
         """Average the embeddings of a title's values of an attribute: float32 [n, size]."""

@@ -20,24 +20,32 @@ class Description(NamedTuple):
     groups: list[tuple[int, int]]
 
 
-def attributes(settings: Posterior, items: Entities, counts: Array) -> Array:
-    """Describe titles by what they are and by how often they are rated: float32 [titles, n].
+def attributes(
+    settings: Posterior, items: Entities, counts: Array
+) -> tuple[Array, list[tuple[str, int]]]:
+    """Describe titles by what they are and by how often they are rated.
 
     Args:
         settings: which attributes.
         items: the item table.
         counts: training ratings of each title.
+
+    Returns:
+        float32 [titles, n]; for each column its attribute, and the index of the value, or 0.
     """
     rows = len(items.numbers)
-    parts = []
+    parts, labels = [], list[tuple[str, int]]()
     for name in settings.crosses:
         codes = items.codes[name]
         marks = np.zeros((rows, items.words[name]), np.float32)
         row, column = np.nonzero(codes > 0)  # 0 is any other value, and says nothing
         marks[row, codes[row, column]] = 1
         marks /= np.sqrt(np.maximum(marks.sum(1, keepdims=True), 1))
-        parts.append(marks[:, marks.any(0)])
-    return np.concatenate([*parts, items.numbers / 2, standardised(counts) / 2], 1)
+        there = np.flatnonzero(marks.any(0))
+        parts.append(marks[:, there])
+        labels += [(name, int(code)) for code in there]
+    labels += [("episodes", 0), ("year", 0), ("ratings", 0)]
+    return np.concatenate([*parts, items.numbers / 2, standardised(counts) / 2], 1), labels
 
 
 def standardised(counts: Array) -> Array:

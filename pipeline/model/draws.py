@@ -18,6 +18,9 @@ class Draw(NamedTuple):
         users: float16 [known + 1, n]; row 0 is any user who was not trained on.
         items: float16 [known + 1, m].
         map: float32 [attributes + 1, m]; puts titles without ratings where their kind is.
+        user_map: float32 [history + 2, n]; where history, number of ratings and a constant lead to
+            expect a user's weights.
+        precision: float32 [n, n], of the weights around that.
         noise: float32 [known + 1], precision of each user.
         cuts: float32 [grades - 1]; none where ratings are numbers.
         intercept: float32 [].
@@ -26,25 +29,42 @@ class Draw(NamedTuple):
     users: Array
     items: Array
     map: Array
+    user_map: Array
+    precision: Array
     noise: Array
     cuts: Array
     intercept: Array
+
+
+class Kept(NamedTuple):
+    """What is kept of the posterior.
+
+    Attributes:
+        draws: at least one.
+        attributes: of all titles, as ``describe.attributes`` gives them: float32 [titles, m].
+        labels: attribute, and index of its value, of each column of these.
+        basis: what a title adds to the history of who rates it: float32 [titles, n].
+    """
+
+    draws: list[Draw]
+    attributes: Array
+    labels: list[tuple[str, int]]
+    basis: Array
 
 
 class Draws:
     """Predicts ratings as the mean over draws.
 
     Args:
-        draws: at least one.
-        known: attributes of all titles, as ``describe.attributes`` gives them.
+        kept: what is kept of the posterior.
         wide: whether users have biases and crosses.
         scale: lowest and highest rating.
     """
 
-    def __init__(self, draws: list[Draw], known: Array, wide: bool, scale: tuple[int, int]) -> None:
-        self.draws, self.wide, self.scale = draws, wide, scale
-        self.attributes = tf.constant(known)
-        self.described = tf.concat([self.attributes, tf.ones([len(known), 1])], 1)
+    def __init__(self, kept: Kept, wide: bool, scale: tuple[int, int]) -> None:
+        self.draws, self.wide, self.scale = kept.draws, wide, scale
+        self.attributes = tf.constant(kept.attributes)
+        self.described = tf.concat([self.attributes, tf.ones([len(kept.attributes), 1])], 1)
 
     def predict(self, user: Array, item: Array) -> Array:
         """Predict pairs of table rows, int32 [n]: float32 [n], on the scale."""
@@ -122,18 +142,27 @@ class Draws:
         return expected(score, noise, cuts, self.scale[0])
 
 
-def write(draws: list[Draw], path: Path) -> None:
-    """Store draws in one file."""
+def write(kept: Kept, path: Path) -> None:
+    """Store what is kept in one file."""
     fields: dict[str, Any] = {
         f"{i}/{name}": array
-        for i, draw in enumerate(draws)
+        for i, draw in enumerate(kept.draws)
         for name, array in draw._asdict().items()
     }
-    np.savez(path, **fields)
+    names, codes = zip(*kept.labels, strict=True)
+    shared: dict[str, Any] = {
+        "attributes": kept.attributes,
+        "names": names,
+        "codes": codes,
+        "basis": kept.basis,
+    }
+    np.savez(path, **shared, **fields)
 
 
-def read(path: Path) -> list[Draw]:
+def read(path: Path) -> Kept:
     """Read what ``write`` wrote."""
     with np.load(path) as file:
-        number = len(file.files) // len(Draw._fields)
-        return [Draw(*(file[f"{i}/{name}"] for name in Draw._fields)) for i in range(number)]
+        number = sum(name.endswith("/users") for name in file.files)
+        draws = [Draw(*(file[f"{i}/{name}"] for name in Draw._fields)) for i in range(number)]
+        labels = list(zip(file["names"].tolist(), file["codes"].tolist(), strict=True))
+        return Kept(draws, file["attributes"], labels, file["basis"])

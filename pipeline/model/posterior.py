@@ -19,7 +19,7 @@ from pipeline.model.chain import Chain, Ratings
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.data import Array, Entities, read_items
 from pipeline.model.describe import attributes, describe, standardised
-from pipeline.model.draws import Draw
+from pipeline.model.draws import Draw, Kept
 from pipeline.model.history import components
 from pipeline.rows import read_rows
 
@@ -39,20 +39,23 @@ def condition(
     titles = len(items.numbers)
     shape = int(user.max()) + 1, items.known + 1
     counts = [np.bincount(user, minlength=shape[0]), np.bincount(item, minlength=titles)]
-    known = attributes(settings, items, counts[1])
+    known, labels = attributes(settings, items, counts[1])
     histories = [
         components(user, item, shape, settings.history, seed),
         components(item, user, shape[::-1], settings.history, seed),
     ]
-    unrated = np.zeros((titles - shape[1], histories[1].shape[1]), np.float32)
+    of_titles = histories[1].columns
+    unrated = np.zeros((titles - shape[1], of_titles.shape[1]), np.float32)
     return Ratings(
         user=user,
         rating=ratings,
         by_user=blocks(user, item),
         by_item=blocks(item, user),
-        users=describe([histories[0], standardised(counts[0])]),
-        items=describe([np.concatenate([histories[1], unrated]), known]),
+        users=describe([histories[0].columns, standardised(counts[0])]),
+        items=describe([np.concatenate([of_titles, unrated]), known]),
         crossed=known,
+        labels=labels,
+        basis=histories[0].basis,
     )
 
 
@@ -61,7 +64,7 @@ def sample(
     features: Path,
     report: Callable[[int, float], None],
     checkpoint: Checkpoint,
-) -> list[Draw]:
+) -> Kept | None:
     """Run the chains of all members; the same settings and tables, the same draws.
 
     Args:
@@ -71,13 +74,13 @@ def sample(
         checkpoint: where a run that was interrupted goes on.
 
     Returns:
-        The kept draws of all members; none where the posterior is not asked for.
+        The kept draws of all members; None where the posterior is not asked for.
 
     Raises:
         UserError: a chain diverged.
     """
     if config.posterior is None:
-        return []
+        return None
     settings, model = config.posterior, config.model
     scale = config.dataset.min_rating, config.dataset.max_rating
     items = read_items(features / "items.parquet")
@@ -105,7 +108,9 @@ def sample(
                 if step % REPORT == 0:
                     report(place * settings.sweeps + step, mean.mse())
             checkpoint.save(place, step, [*chain.variables, *mean.variables])
-    return [Draw(**arrays) for arrays in checkpoint.kept()]
+    return Kept(
+        [Draw(**arrays) for arrays in checkpoint.kept()], data.crossed, data.labels, data.basis
+    )
 
 
 class RunningMean:
@@ -156,6 +161,8 @@ def drawn(chain: Chain, known: int, data: Ratings) -> Draw:
         users=chain.users.weights.numpy().astype(np.float16),
         items=chain.items.weights.numpy()[: known + 1].astype(np.float16),
         map=chain.items.map.numpy()[history:],
+        user_map=chain.users.map.numpy(),
+        precision=chain.users.precision.numpy(),
         noise=chain.noise.numpy(),
         cuts=chain.grades.cuts.numpy() + chain.mean if chain.grades else np.zeros(0, np.float32),
         intercept=np.asarray(chain.intercept.numpy() + chain.mean, np.float32),

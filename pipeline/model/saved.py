@@ -1,34 +1,54 @@
 """A trained model as a folder that works on its own: weights, settings, tables of ids."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
-from pipeline.config import Config, Model, Posterior
+from pipeline.config import Config, Model
 from pipeline.errors import UserError
 from pipeline.model.data import Array, batches, read_items, read_users
-from pipeline.model.describe import attributes
-from pipeline.model.draws import Draw, Draws, read, write
+from pipeline.model.draws import Draws, Kept, read, write
+from pipeline.model.export import arrays
 from pipeline.model.wide_deep import WideDeep
 from pipeline.rows import HISTORY
 from pipeline.tables import replace_json
 
 WEIGHTS, SETTINGS, DRAWS = "model.weights.h5", "settings.json", "draws.npz"
+NETWORK = "network.npz"  # the same weights, for pipeline.recommender
+TABLES = ("users.parquet", "items.parquet", "titles.parquet", "vocabularies.parquet")
+RATINGS = "ratings.arrow"  # who rated what before the test, by user
+PARTS = ("train", "valid")
 BATCH = 65_536  # rows predicted at a time: bounds memory, and larger is not faster
 
 
-def save(model: WideDeep, draws: list[Draw], config: Config, folder: Path) -> None:
-    """Write weights and settings to ``folder``; the user and item tables are put beside them."""
-    if draws:
-        write(draws, folder / DRAWS)
+def save(model: WideDeep, kept: Kept | None, config: Config, features: Path, folder: Path) -> None:
+    """Write to ``folder`` all that predictions need, the tables of users and titles too."""
+    if kept:
+        write(kept, folder / DRAWS)
     model.save_weights(folder / WEIGHTS)
+    for name in TABLES:
+        shutil.copyfile(features / name, folder / name)
+    users, items = (pq.read_table(features / name) for name in TABLES[:2])
+    known = (items["item_sum"], items["item_count"], users["user_count"])
+    np.savez(folder / NETWORK, **arrays(model, *(column.to_numpy() for column in known)))
+    columns = ["user", "item", "rating"]
+    parts = [pq.read_table(features / f"{part}.parquet", columns=columns) for part in PARTS]
+    rated = pa.concat_tables(parts).sort_by([("user", "ascending"), ("item", "ascending")])
+    feather.write_feather(
+        rated.combine_chunks(),
+        folder / RATINGS,
+        compression="uncompressed",
+        chunksize=len(rated) or 1,
+    )
     settings = {
         "model": asdict(config.model),
         "posterior": asdict(config.posterior) if config.posterior else None,
@@ -58,15 +78,11 @@ class Predictor:
         self.model.load_weights(folder / WEIGHTS)
         self.weight, self.draws = 0.0, None
         if settings["posterior"]:
-            own = Posterior(**settings["posterior"])
-            counts = pq.read_table(items, columns=["item_count"])["item_count"].to_numpy()
-            known = attributes(own, self.model.items, counts)
             wide = settings["model"]["wide"] is not None
-            draws = read(folder / DRAWS)
-            self.weight = own.weight
-            self.draws = Draws(draws, known, wide, self.scale)
-        self._users = _Lookup(users, "user")
-        self._items = _Lookup(items, "item")
+            self.weight = settings["posterior"]["weight"]
+            self.draws = Draws(read(folder / DRAWS), wide, self.scale)
+        self._users = _Histories(users, "user")
+        self._items = _Histories(items, "item")
 
     def rows(self, rows: dict[str, Array]) -> Array:
         """Predict rows of table indices and histories (``rows.ROW``): float32 [n], on the scale."""
@@ -78,8 +94,8 @@ class Predictor:
 
     def matrix(self, user: Array, item: Array) -> Array:
         """Predict users times titles, rows of their tables: float32 [users, titles]."""
-        of_user = self._users.history(np.repeat(user, len(item)))
-        of_item = self._items.history(np.tile(item, len(user)))
+        of_user = self._users.of(np.repeat(user, len(item)))
+        of_item = self._items.of(np.tile(item, len(user)))
         network = self._network(of_user | of_item).reshape(len(user), len(item))
         if self.draws is None:
             return network
@@ -103,26 +119,16 @@ class Predictor:
         parts = [self.model(batch).numpy() for batch in batches(rows, BATCH)]
         return np.clip(np.concatenate([np.zeros(0, np.float32), *parts]), *self.scale)
 
-    def ids(self, user_id: Array, item_id: Array) -> Array:
-        """Predict pairs of ids, integers [n]; an unknown id counts as an average user or title."""
-        return self.rows(self._users.look_up(user_id) | self._items.look_up(item_id))
 
-
-class _Lookup:
-    """Finds the table row of an id, and the history that training has of it."""
+class _Histories:
+    """The history that training has of each user, or title."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
-        columns = [column for column in HISTORY if column.startswith(name)]
-        table = pq.read_table(path, columns=[f"{name}_id", *columns])
-        self.ids = pd.Index(table[f"{name}_id"].fill_null(-1).to_numpy())
-        self.columns = {column: table[column].to_numpy() for column in columns}
+        table = pq.read_table(path, columns=[c for c in HISTORY if c.startswith(name)])
+        self.columns = {column: table[column].to_numpy() for column in table.column_names}
 
-    def look_up(self, ids: Array) -> dict[str, Array]:
-        row = self.ids.get_indexer(pd.Index(ids))
-        return self.history(np.maximum(row, 0).astype(np.int32))
-
-    def history(self, row: Array) -> dict[str, Array]:
+    def of(self, row: Array) -> dict[str, Array]:
         return {self.name: row, **{name: column[row] for name, column in self.columns.items()}}
 
 
