@@ -1,10 +1,9 @@
 # Each target works on its own on a fresh clone. `make help` lists them.
 PYTHON ?= python3
-PORT ?= 5000
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test ui params lock
+.PHONY: help repro test ui app params lock
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -19,7 +18,10 @@ test: .venv/tested ## lint, types, tests (installs their tools, and Spark)
 	pytest -n 2 --dist loadfile
 
 ui: .venv/installed ## the MLflow UI on http://127.0.0.1:5000 (PORT=… for another)
-	python -m pipeline.ui $(PORT)
+	python -m pipeline.ui $(or $(PORT),5000)
+
+app: .venv/installed ## the page that recommends, on http://127.0.0.1:8501 (PORT=… for another)
+	python -m streamlit run pipeline/app.py --server.port $(or $(PORT),8501)
 
 params: .venv/installed ## write params.yaml anew after an edit in conf/
 	python -m pipeline.compose

@@ -1,50 +1,69 @@
-"""A walk through MLflow's UI in headless Chromium, with a picture of each stop.
+"""Walks through MLflow's UI and the page in headless Chromium, with a picture of each stop.
 
-``python tests/browser.py FOLDER`` walks through the newest sweep of this repository's store: the
-pictures of the README are made so.
+``python tests/browser.py FOLDER`` walks through the newest sweep of this repository's store and
+asks its model on the page: the pictures of the README are made so.
 """
 
 import contextlib
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
 import mlflow
+import pyarrow.parquet as pq
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from pipeline import tracking, views
-from pipeline.tables import REPORT
+from pipeline.tables import MODELS, REPORT
 
 WAIT = 60_000  # ms for the UI to show something
 
 
 @contextlib.contextmanager
-def served(repository, environment):
-    """Serve the UI of a repository on a free port; yields its address."""
-    with socket.socket() as free:
+def served(module, *words, health, cwd, environment=None):
+    """Run a server on a free port, whose number follows the words; yields its address."""
+    with contextlib.closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "pipeline.ui", str(port)]
-    with subprocess.Popen(
-        command, cwd=repository, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    command = [sys.executable, "-m", module, *map(str, words), str(port)]
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True
+        ) as process,
+    ):
         address, end = f"http://127.0.0.1:{port}", time.monotonic() + 120
         while True:
             try:
-                urllib.request.urlopen(f"{address}/health", timeout=5)
+                urllib.request.urlopen(f"{address}/{health}", timeout=5)
                 break
             except OSError:
-                assert process.poll() is None, process.stdout.read().decode()
+                log.seek(0)
+                assert process.poll() is None, log.read().decode()
                 assert time.monotonic() < end, "the server did not answer"
-                time.sleep(0.5)
+                time.sleep(0.3)
         try:
             yield address
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def ui(repository, environment=None):
+    """Serve MLflow's UI of a repository."""
+    return served("pipeline.ui", health="health", cwd=repository, environment=environment)
+
+
+def page(repository):
+    """Serve the page of a repository."""
+    words = ("run", "pipeline/app.py", "--server.port")
+    return served("streamlit", *words, health="_stcore/health", cwd=repository)
 
 
 def chromium():
@@ -106,6 +125,72 @@ def walk(address, experiment, parent, children, folder):
         browser.close()
 
 
+def rate(address, ratings, picture, width=900):
+    """Search titles on the page and rate them, and save a picture of the list that comes.
+
+    Args:
+        address: of the page.
+        ratings: of titles by name.
+        picture: file to save.
+        width: of the window in pixels.
+
+    Returns:
+        The texts of the tabs "for you" and "Your taste"; the requests that left this machine, and
+        errors; the width of what was shown.
+
+    Raises:
+        playwright.sync_api.TimeoutError: something is not there.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page, wrong = browser.new_page(viewport={"width": width, "height": 1000}), []
+        page.set_default_timeout(WAIT)
+        page.on("request", lambda asked: wrong.append(asked.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(address)
+        for number, (title, rating) in enumerate(ratings.items(), start=1):
+            box = page.get_by_label("Search a title, then Enter")
+            box.fill(title)
+            box.press("Enter")
+            pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
+            pills.first.get_by_role("radio", name=str(rating), exact=True).click()
+            page.get_by_role("tab", name=f"Your ratings ({number})").wait_for()
+            page.locator("[data-test-script-state=notRunning]").wait_for()
+        page.get_by_text("20. ").wait_for()
+        page.wait_for_timeout(1000)
+        page.screenshot(path=picture)
+        listed = page.get_by_role("tabpanel").first.inner_text()
+        page.get_by_role("tab", name="Your taste").click()
+        page.get_by_text("Points by which you are predicted").wait_for()
+        page.wait_for_timeout(1000)
+        page.screenshot(path=picture.with_stem(f"{picture.stem}_taste"))
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+        return listed, [text for text in wrong if not text.startswith(address)], wide
+
+
+def bring(address, files):
+    """Bring lists to the page, one after the other; returns what it says to each."""
+    from playwright.sync_api import sync_playwright
+
+    said = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        for file in files:
+            page = browser.new_page()
+            page.set_default_timeout(WAIT)
+            page.goto(address)
+            page.get_by_text("Or bring a list").click()
+            page.locator("input[type=file]").set_input_files(file)
+            page.locator("[data-testid=stAlertContentError], [role=tab]").first.wait_for()
+            page.locator("[data-test-script-state=notRunning]").wait_for()
+            said.append(page.locator("[data-testid=stMain]").inner_text())
+        browser.close()
+    return said
+
+
 def read(report, picture, width=1200):
     """Open a report, save a picture of its top; returns what went wrong and its width in pixels."""
     from playwright.sync_api import sync_playwright
@@ -125,9 +210,7 @@ def read(report, picture, width=1200):
 
 
 def main():
-    """Walk through the newest sweep of this repository, and open its report."""
-    import os
-
+    """Walk through the newest sweep of this repository, open its report, ask its model."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     read(REPORT, folder / "report.png")
@@ -135,8 +218,13 @@ def main():
     parent = mlflow.search_runs(filter_string="tags.sweep != ''", output_format="list")[0]
     query = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
     children = mlflow.search_runs(filter_string=query, output_format="list")
-    with served(tracking.ROOT, os.environ) as address:
+    with ui(tracking.ROOT) as address:
         walk(address, parent.info.experiment_id, parent, children, folder)
+    titles = pq.read_table(MODELS / "titles.parquet")["title"].to_pylist()
+    names = list(dict.fromkeys(titles[1:]))
+    with page(tracking.ROOT) as address:
+        ratings = dict(zip(names[:5], (9, 8, 3, 10, 5), strict=True))
+        rate(address, ratings, folder / "page.png")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from browser import chromium, served, walk
+from browser import chromium, ui, walk
 from conftest import python
 
 SMALL = ["dataset.users=150", "dataset.items=120", "dataset.ratings=4000", "experiment=quick"]
@@ -25,7 +25,7 @@ def test_a_sweep_its_jobs_and_its_picture_can_be_seen(clone, tmp_path):
     assert len(children) == 2
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW"))}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    with served(clone, clean | {"PATH": path}) as address:
+    with ui(clone, clean | {"PATH": path}) as address:
         walk(address, "1", parent, children, tmp_path)
     assert {path.name for path in tmp_path.glob("*.png")} == {
         "results.png",

@@ -1,0 +1,164 @@
+"""A page on which one rates a few titles and sees what one would like: ``make app``.
+
+Streamlit runs this file from top to bottom at each click; what was rated is in its session.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pipeline.config import ROOT
+from pipeline.errors import UserError
+from pipeline.recommender import lists
+from pipeline.recommender.profile import by_decade, by_genre
+from pipeline.recommender.recommender import Person, Recommender
+from pipeline.recommender.titles import Rated, Wanted
+from pipeline.tables import MODELS
+
+MATCHES, LISTED = 5, 20
+NO_REASON = "nothing of what you rated speaks for it"
+OLDEST = 1960  # most catalogues have little that is older
+
+
+@st.cache_resource(show_spinner="Reading the model")
+def load() -> Recommender:
+    """Read the model once for everybody."""
+    return Recommender(ROOT / MODELS)
+
+
+def plain(text: str) -> str:
+    """Keep Streamlit from reading a title as Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!$:~<>|&])", r"\\\1", text)
+
+
+def about(title: dict[str, Any]) -> str:
+    """Tell what a title is, in a line."""
+    parts = [title["type"], title["year"], ", ".join(title["genres"])]
+    return plain(" · ".join(str(part) for part in parts if part))
+
+
+def rate(recommender: Recommender, row: int, place: str) -> None:
+    """Show a title with buttons to rate it; a rating that is chosen again is taken back."""
+    title, key = recommender.described(row), f"{place}-{row}"
+
+    def keep() -> None:
+        value = st.session_state[key]
+        if value is None:
+            st.session_state.rated.pop(row, None)
+        else:
+            st.session_state.rated[row] = value
+        if place == "found":
+            st.session_state.typed = ""
+
+    st.markdown(f"**{plain(title['title'])}**  \n{about(title)}")
+    low, high = recommender.scorer.scale
+    st.pills(
+        f"Your rating of {title['title']}", list(range(low, high + 1)), key=key, on_change=keep,
+        default=st.session_state.rated.get(row), label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def search(recommender: Recommender) -> None:
+    """Let titles be found and rated, or brought in a file."""
+    example = f"such as {recommender.titles.name(1)}"
+    typed = st.text_input("Search a title, then Enter", key="typed", placeholder=example)
+    if typed:
+        rows = recommender.titles.search(typed, MATCHES)
+        if not rows:
+            st.info("No title is called like that.")
+        for row in rows:
+            rate(recommender, row, "found")
+    with st.expander("Or bring a list"):
+        file = st.file_uploader("CSV with title and rating, or MyAnimeList's XML export")
+        if file is not None and st.session_state.get("file") != file.file_id:
+            try:
+                found = lists.parse(file.name, file.getvalue(), recommender.scorer.scale)
+                person = recommender.newcomer(found)
+            except UserError as error:
+                st.error(plain(str(error)))
+            else:
+                st.session_state.file = file.file_id
+                ratings = zip(person.item.tolist(), person.rating.tolist(), strict=True)
+                st.session_state.rated |= {row: round(rating) for row, rating in ratings}
+
+
+def wanted(recommender: Recommender) -> tuple[Wanted, float]:
+    """Ask what the titles must be, and how unlike each other."""
+    titles = recommender.titles
+    genres = sorted({genre for own in titles.genres for genre in own})
+    types = sorted({kind for kind in titles.types if kind})
+    last = int(np.nanmax(titles.years, initial=OLDEST + 1))
+    with st.expander("Narrow it down"):
+        have = st.multiselect("Genres it must have", genres)
+        lack = st.multiselect("Genres it may not have", genres)
+        kinds = st.multiselect("Types", types)
+        first, until = st.slider("Began", OLDEST, last, (OLDEST, last))
+        sequels = st.toggle("Sequels of titles I have not rated", value=True)
+        diversity = st.slider("Variety", 0.0, 1.0, 0.0, 0.1, help="0: the highest predictions")
+    years = (first if first > OLDEST else None, until if until < last else None)
+    return Wanted(have, lack, kinds, years, sequels), diversity
+
+
+def recommended(recommender: Recommender, person: Person) -> None:
+    """List titles with what drove each."""
+    try:
+        found = recommender.recommend(person, LISTED, *wanted(recommender))
+    except UserError as error:
+        st.warning(plain(str(error)))
+        return
+    st.caption(
+        "Each with the rating that you are predicted to give, and with what adds most to it."
+    )
+    for rank, title in enumerate(found, start=1):
+        with st.container(border=True):
+            name, points = plain(title["title"]), title["prediction"]
+            st.markdown(f"{rank}\\. **{name}**: {points:.1f}  \n{about(title)}")
+            reasons = [f"{plain(one['what'])} +{one['points']:.2f}" for one in title["why"]]
+            why = f"because of {'; '.join(reasons)}" if reasons else NO_REASON
+            st.caption(why)
+
+
+def profile(recommender: Recommender, person: Person) -> None:
+    """Draw how far predictions for this person are above those for somebody unknown."""
+    for name, column in (("genre", by_genre), ("decade", by_decade)):
+        points = column(recommender, person)
+        if points:
+            frame = pd.DataFrame({name: list(points), "points": list(points.values())})
+            st.bar_chart(frame, x=name, y="points", horizontal=name == "genre", sort=False)
+    st.caption(
+        "Points by which you are predicted to rate such titles above your average, beside others."
+    )
+
+
+def main() -> None:
+    """Show the page."""
+    st.set_page_config("What to watch next", layout="centered")
+    st.title("What to watch next")
+    try:
+        recommender = load()
+    except UserError as error:
+        st.error(plain(str(error)))
+        return
+    rated = st.session_state.setdefault("rated", {})
+    search(recommender)
+    if not rated:
+        st.info("Rate a few titles; five are enough to begin with.")
+        return
+    ours, yours, taste = st.tabs(
+        [f"{LISTED} for you", f"Your ratings ({len(rated)})", "Your taste"]
+    )
+    with yours:
+        for row in list(rated):
+            rate(recommender, row, "yours")
+    ratings = [Rated(str(recommender.titles.ids.known[row]), value) for row, value in rated.items()]
+    person = recommender.newcomer(ratings)
+    with ours:
+        recommended(recommender, person)
+    with taste:
+        profile(recommender, person)
+
+
+main()
