@@ -1,0 +1,127 @@
+"""How well newcomers are served: their ratings are given to a model that was trained without them.
+
+``python -m benchmarks.newcomers`` holds a fifth of the users of the real ratings out and deals the
+ratings of each to two halves. One model is trained without these users and is told the first halves
+afterwards; another has the first halves among its training ratings. Both predict the second halves.
+It writes benchmarks/results/newcomers.json and from that the sentence of the README (``--readme``:
+only the latter).
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import readme
+from benchmarks.accuracy import DATASETS, REAL_DATA, fit_ours, prepare, present
+from benchmarks.process import machine
+from pipeline.errors import exit_on_user_error
+from pipeline.raw import SCORES_CSV
+from pipeline.tables import FEATURES, MODELS, replace_json
+
+DATASET = "mal_real"
+HELD_OUT = 0.2  # share of the users
+
+
+def deal(source: Path, folder: Path) -> None:
+    """Write to ``folder`` the ratings of others, first and second halves of those held out."""
+    scores = pd.read_csv(source / SCORES_CSV).drop_duplicates(["user_id", "anime_id"], keep="last")
+    draws = np.random.default_rng(0)
+    users = scores.user_id.unique()
+    out = scores.user_id.isin(draws.choice(users, int(HELD_OUT * len(users)), replace=False))
+    half = draws.random(len(scores)) < 0.5
+    for name, rows in {"others": ~out, "first": out & half, "second": out & ~half}.items():
+        scores[rows].to_csv(folder / f"{name}.csv", index=False)
+
+
+def trained(work: Path, source: Path, folder: Path, ratings: list[str]) -> None:
+    """Train in ``work`` on some of the ratings; the second halves are the test set."""
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
+    for file in source.iterdir():
+        if file.name != SCORES_CSV and not (data / file.name).exists():
+            (data / file.name).symlink_to(file)
+    frames = [pd.read_csv(folder / f"{name}.csv") for name in ratings]
+    pd.concat(frames).to_csv(data / SCORES_CSV, index=False)
+    settings = (
+        "dataset=local",
+        f"dataset.path='{data}'",
+        f"dataset.test_scores='{folder}/second.csv'",
+    )
+    work.mkdir()
+    prepare(work, DATASETS[DATASET]._replace(overrides=settings, folder=None), source)
+    fit_ours(work, work / "predictions.npy")
+
+
+def squared(work: Path) -> pd.DataFrame:
+    """Return user_id, item_id and the squared error of each test row, of a model that has them."""
+    rows = pd.read_parquet(work / FEATURES / "test.parquet")
+    for name in ("user", "item"):
+        table = pd.read_parquet(work / FEATURES / f"{name}s.parquet")
+        rows[f"{name}_id"] = table[f"{name}_id"].to_numpy()[rows[name]]
+    error = np.load(work / "predictions.npy") - rows["rating"]
+    return rows.assign(seen=error**2)[["user_id", "item_id", "seen"]]
+
+
+def told(work: Path, folder: Path) -> pd.DataFrame:
+    """Return the same of a model that is told the first halves afterwards."""
+    from pipeline.recommender.fold_in import fold_in
+    from pipeline.recommender.scorer import Scorer
+
+    scorer = Scorer(work / MODELS)
+    items = pd.read_parquet(work / MODELS / "items.parquet")["item_id"]
+    row = pd.Series(items.index, items)
+    halves = (pd.read_csv(folder / f"{name}.csv") for name in ("first", "second"))
+    first, second = (half[half.anime_id.isin(row.index)] for half in halves)
+    known = dict(tuple(first.groupby("user_id")))
+    parts = []
+    for user, rows in second.groupby("user_id"):
+        given = known.get(user, first[:0])
+        learned = fold_in(scorer, row[given.anime_id].to_numpy(), given.rating.to_numpy(float))
+        error = scorer.scores(learned.taste)[row[rows.anime_id]] - rows.rating
+        parts.append(pd.DataFrame({"user_id": user, "item_id": rows.anime_id, "told": error**2}))
+    return pd.concat(parts)
+
+
+def table(results: dict[str, Any]) -> str:
+    """Write the figures as a sentence."""
+    low, high = results["more_ci95"]
+    told, seen = results["told"], results["seen"]
+    return (
+        f"Real ratings of {results['users']} users who were held out of training, and half of "
+        f"which the model is told afterwards: test MSE {told:.4f} on the other half, "
+        f"{told / seen - 1:+.1%} beside {seen:.4f} of a model trained with these halves "
+        f"(difference {told - seen:+.4f}, {low:+.4f} to {high:+.4f})."
+    )
+
+
+def main() -> None:
+    """Train, tell, compare, write the results, rewrite the README."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, default=REAL_DATA, help="folder of the real data sets")
+    parser.add_argument("--readme", action="store_true", help="only rewrite the README's sentence")
+    options = parser.parse_args()
+    if not options.readme:
+        from benchmarks.score import BOOTSTRAP
+
+        present([DATASET], options.data)
+        source = options.data.absolute() / DATASET
+        with tempfile.TemporaryDirectory(prefix="newcomers-") as name:
+            folder = Path(name)
+            deal(source, folder)
+            trained(folder / "with", source, folder, ["others", "first"])
+            seen = squared(folder / "with")
+            trained(folder / "without", source, folder, ["others"])
+            both = seen.merge(told(folder / "without", folder), on=["user_id", "item_id"])
+        more = BOOTSTRAP.mean((both.told - both.seen).to_numpy(), both.user_id.to_numpy())
+        found = {"users": both.user_id.nunique(), "n": len(both), "more_ci95": more}
+        found |= {name: float(both[name].mean()) for name in ("told", "seen")}
+        replace_json(readme.results("newcomers"), {"machine": machine()} | found)
+    readme.rewrite("newcomers", table)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)
