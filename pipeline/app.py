@@ -55,9 +55,10 @@ def rate(recommender: Recommender, row: int, place: str) -> None:
 
     st.markdown(f"**{plain(title['title'])}**  \n{about(title)}")
     low, high = recommender.scorer.scale
+    st.session_state[key] = st.session_state.rated.get(row)  # as it was chosen elsewhere
     st.pills(
         f"Your rating of {title['title']}", list(range(low, high + 1)), key=key, on_change=keep,
-        default=st.session_state.rated.get(row), label_visibility="collapsed",
+        label_visibility="collapsed",
     )  # fmt: skip
 
 

@@ -130,13 +130,13 @@ def rate(address, ratings, picture, width=900):
 
     Args:
         address: of the page.
-        ratings: of titles by name.
+        ratings: pairs of a title's name and a rating; of two for a title the last counts.
         picture: file to save.
         width: of the window in pixels.
 
     Returns:
-        The texts of the tabs "for you" and "Your taste"; the requests that left this machine, and
-        errors; the width of what was shown.
+        The text of the tab "for you"; the rating that "Your ratings" shows of each title; the
+        requests that left this machine, and errors; the width of what was shown.
 
     Raises:
         playwright.sync_api.TimeoutError: something is not there.
@@ -150,25 +150,31 @@ def rate(address, ratings, picture, width=900):
         page.on("request", lambda asked: wrong.append(asked.url))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(address)
-        for number, (title, rating) in enumerate(ratings.items(), start=1):
+        for number, (title, rating) in enumerate(ratings, start=1):
             box = page.get_by_label("Search a title, then Enter")
             box.fill(title)
             box.press("Enter")
             pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
             pills.first.get_by_role("radio", name=str(rating), exact=True).click()
-            page.get_by_role("tab", name=f"Your ratings ({number})").wait_for()
+            distinct = len({title for title, _ in ratings[:number]})
+            page.get_by_role("tab", name=f"Your ratings ({distinct})").wait_for()
             page.locator("[data-test-script-state=notRunning]").wait_for()
         page.get_by_text("20. ").wait_for()
         page.wait_for_timeout(1000)
         page.screenshot(path=picture)
         listed = page.get_by_role("tabpanel").first.inner_text()
+        page.get_by_role("tab", name="Your ratings").click()
+        shown = {}
+        for title in dict(ratings):
+            pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
+            shown[title] = int(pills.get_by_role("radio", checked=True).inner_text())
         page.get_by_role("tab", name="Your taste").click()
         page.get_by_text("Points by which you are predicted").wait_for()
         page.wait_for_timeout(1000)
         page.screenshot(path=picture.with_stem(f"{picture.stem}_taste"))
         wide = page.evaluate("document.documentElement.scrollWidth")
         browser.close()
-        return listed, [text for text in wrong if not text.startswith(address)], wide
+        return listed, shown, [text for text in wrong if not text.startswith(address)], wide
 
 
 def bring(address, files):
@@ -223,7 +229,7 @@ def main():
     titles = pq.read_table(MODELS / "titles.parquet")["title"].to_pylist()
     names = list(dict.fromkeys(titles[1:]))
     with page(tracking.ROOT) as address:
-        ratings = dict(zip(names[:5], (9, 8, 3, 10, 5), strict=True))
+        ratings = list(zip(names[:5], (9, 8, 3, 10, 5), strict=True))
         rate(address, ratings, folder / "page.png")
 
 

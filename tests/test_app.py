@@ -23,7 +23,9 @@ def address(clone, models):
 
 @pytest.mark.parametrize("width", [900, 390])
 def test_five_ratings_give_twenty_titles_with_reasons(address, tmp_path, width):
-    listed, wrong, wide = rate(address, RATINGS, tmp_path / "page.png", width)
+    again = [("Title number 5", 1), *RATINGS.items()]  # one thinks better of the first
+    listed, shown, wrong, wide = rate(address, again, tmp_path / "page.png", width)
+    assert shown == RATINGS
     assert re.findall(r"^(\d+)\. Title number", listed, re.MULTILINE) == [*map(str, range(1, 21))]
     reasons = re.findall(r"^(because of .* \+\d|nothing of what you rated)", listed, re.MULTILINE)
     assert len(reasons) == 20
