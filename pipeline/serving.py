@@ -120,7 +120,7 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         try:
             if low <= float(value) <= high:
                 return Rated(str(title) if anime is None else str(int(anime)), float(value))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
         raise UserError(f"{str(rating)[:99]}: a rating is from {low} to {high}, an id a number.")
 

@@ -54,7 +54,9 @@ def test_ids_are_found_in_their_rows_and_others_in_row_0(known, asked):
     assert ids.rows(np.array(known, "int64")).tolist() == list(range(1, len(known) + 1))
     for one in asked:
         assert ids.row(one) == (known.index(one) + 1 if one in known else 0)
+        assert ids.typed(str(one)) == ids.row(one)
     assert ids.row(2**80) == 0
+    assert not any(map(ids.typed, ("", "²", "+1", "9" * 5000)))
 
 
 def test_pairs_are_predicted_by_id_and_unknown_ids_count_as_average_ones(recommender):
@@ -168,8 +170,10 @@ def test_titles_are_found_however_they_are_typed(recommender, asked, found):
     assert recommender.titles.name(recommender.titles.row(asked)) == found
 
 
-@pytest.mark.parametrize("asked", ["", "  ", "zzzzzz qqqq", "999999999", "💥"])
-def test_a_title_that_is_not_there_gets_the_nearest_names(recommender, asked):
+@pytest.mark.parametrize(
+    "asked", ["", "  ", "zzzzzz qqqq", "999999999", "💥", "²", "12", "9" * 5000]
+)
+def test_a_title_that_is_not_there_is_not_taken_for_another(recommender, asked):
     with pytest.raises(UserError, match="no title is called"):
         recommender.titles.row(asked)
 

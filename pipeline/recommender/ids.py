@@ -4,6 +4,8 @@ import numpy as np
 
 from pipeline.rows import Array
 
+DIGITS = 19  # of the largest id
+
 
 class Ids:
     """The ids of a table.
@@ -25,3 +27,7 @@ class Ids:
     def row(self, asked: int) -> int:
         """Return the row of an id, 0 where it is not known."""
         return int(self.rows(np.array([asked]))[0]) if 0 <= asked < 2**63 else 0
+
+    def typed(self, asked: str) -> int:
+        """Return the row of an id in digits, 0 where it is not known, or no id."""
+        return self.row(int(asked)) if asked.isdecimal() and len(asked) <= DIGITS else 0

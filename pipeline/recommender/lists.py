@@ -78,7 +78,7 @@ def _xml(name: str, text: str) -> Iterator[tuple[str, str, float]]:
     for number, entry in enumerate(entries, start=1):
         place = f"<anime> number {number}"
         title = (entry.findtext("series_animedb_id") or "").strip()
-        if not title.isdigit():
+        if not title.isdecimal():
             raise UserError(f"{name}, {place}: no <series_animedb_id> with a number.")
         rating = _number(name, place, entry.findtext("my_score") or "0")
         if rating:

@@ -66,8 +66,7 @@ class Recommender:
         Raises:
             UserError: there is none.
         """
-        row = self.users.row(int(asked)) if asked.strip().isdigit() else 0
-        row = row or max(pc.index(self._names, asked).as_py(), 0)
+        row = self.users.typed(asked.strip()) or max(pc.index(self._names, asked).as_py(), 0)
         if not row:
             raise UserError(
                 f"no user has the id or name {asked!r}. For somebody who is not in the data, bring "
@@ -119,7 +118,7 @@ class Recommender:
             try:
                 found[self.titles.row(title)] = rating
             except UserError:
-                if not title.isdigit():  # a list has titles that came after the data
+                if not title.isdecimal():  # a list has titles that came after the data
                     raise
         if not found:
             raise UserError(

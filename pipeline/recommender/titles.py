@@ -16,6 +16,7 @@ from pipeline.rows import Array
 
 ALIKE, SIMILAR = 75, 60  # per cent: less than that is another title; not worth a look
 SUGGESTED = 3
+LONGEST = 200  # letters that are compared: more take long, and no title has them
 # What follows the name of a title in that of one that goes on with it.
 GOES_ON = re.compile(
     r"\s*([:.!'°(-]|(the |\d+(st|nd|rd|th) )?(final|season|part|cour|movie|ova|ona|special|recap)"
@@ -91,27 +92,34 @@ class Titles:
 
     def search(self, typed: str, number: int) -> list[int]:
         """Return the rows of titles whose names are most like what was typed, the nearest first."""
-        asked = utils.default_process(typed)
-        near = process.extract(asked, self._names, scorer=fuzz.WRatio, limit=4 * number)
+        near = self._nearest(typed, 4 * number)
         rows = [self._choices[name] for name, score, _ in near if score >= SIMILAR]
         return list(dict.fromkeys(rows))[:number]
+
+    def _nearest(self, typed: str, number: int) -> list[tuple[str, float, int]]:
+        asked = utils.default_process(typed[:LONGEST])
+        return process.extract(asked, self._names, scorer=fuzz.WRatio, limit=number)
 
     def row(self, asked: str) -> int:
         """Find a title by its id, or by its name or English name, however it is typed.
 
+        A number is an id, or the very name: no other name is near to one.
+
         Raises:
             UserError: there is none like it; the message names the nearest ones.
         """
-        if asked.strip().isdigit() and (row := self.ids.row(int(asked))):
+        if row := self.ids.typed(asked.strip()):
             return row
         typed = utils.default_process(asked)
         if typed in self._choices:
             return self._choices[typed]
-        near = process.extract(typed, self._names, scorer=fuzz.WRatio, limit=SUGGESTED)
+        if typed.isdecimal():
+            raise UserError(f"no title is called {asked[:LONGEST]!r}, and none has it for an id.")
+        near = self._nearest(asked, SUGGESTED)
         if near and near[0][1] >= ALIKE and typed:
             return self._choices[near[0][0]]
         names = "; ".join(str(self.name(self._choices[name])) for name, _, _ in near)
-        raise UserError(f"no title is called {asked!r}; the nearest are {names}.")
+        raise UserError(f"no title is called {asked[:LONGEST]!r}; the nearest are {names}.")
 
     def name(self, row: int) -> str:
         """Return what a title is called, or its id."""
