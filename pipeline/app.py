@@ -4,7 +4,6 @@ Streamlit runs this file from top to bottom at each click; what was rated is in 
 """
 
 import re
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,9 @@ import streamlit as st
 from pipeline.config import ROOT
 from pipeline.errors import UserError
 from pipeline.recommender import lists
-from pipeline.recommender.profile import by_decade, by_genre
+from pipeline.recommender.profile import by_decade, by_genre, difference
 from pipeline.recommender.recommender import Person, Recommender
-from pipeline.recommender.titles import Rated, Wanted
+from pipeline.recommender.titles import Rated, Wanted, about
 from pipeline.tables import MODELS
 
 MATCHES, LISTED = 5, 20
@@ -34,12 +33,6 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+\-.!$:~<>|&])", r"\\\1", text)
 
 
-def about(title: dict[str, Any]) -> str:
-    """Tell what a title is, in a line."""
-    parts = [title["type"], title["year"], ", ".join(title["genres"])]
-    return plain(" · ".join(str(part) for part in parts if part))
-
-
 def rate(recommender: Recommender, row: int, place: str) -> None:
     """Show a title with buttons to rate it; a rating that is chosen again is taken back."""
     title, key = recommender.described(row), f"{place}-{row}"
@@ -53,7 +46,7 @@ def rate(recommender: Recommender, row: int, place: str) -> None:
         if place == "found":
             st.session_state.typed = ""
 
-    st.markdown(f"**{plain(title['title'])}**  \n{about(title)}")
+    st.markdown(f"**{plain(title['title'])}**  \n{plain(about(title))}")
     low, high = recommender.scorer.scale
     st.session_state[key] = st.session_state.rated.get(row)  # as it was chosen elsewhere
     st.pills(
@@ -89,8 +82,7 @@ def search(recommender: Recommender) -> None:
 def wanted(recommender: Recommender) -> tuple[Wanted, float]:
     """Ask what the titles must be, and how unlike each other."""
     titles = recommender.titles
-    genres = sorted({genre for own in titles.genres for genre in own})
-    types = sorted({kind for kind in titles.types if kind})
+    genres, types = list(titles.by_genre), list(titles.by_type)
     last = int(np.nanmax(titles.years, initial=OLDEST + 1))
     with st.expander("Narrow it down"):
         have = st.multiselect("Genres it must have", genres)
@@ -116,7 +108,7 @@ def recommended(recommender: Recommender, person: Person) -> None:
     for rank, title in enumerate(found, start=1):
         with st.container(border=True):
             name, points = plain(title["title"]), title["prediction"]
-            st.markdown(f"{rank}\\. **{name}**: {points:.1f}  \n{about(title)}")
+            st.markdown(f"{rank}\\. **{name}**: {points:.1f}  \n{plain(about(title))}")
             reasons = [f"{plain(one['what'])} +{one['points']:.2f}" for one in title["why"]]
             why = f"because of {'; '.join(reasons)}" if reasons else NO_REASON
             st.caption(why)
@@ -124,8 +116,9 @@ def recommended(recommender: Recommender, person: Person) -> None:
 
 def profile(recommender: Recommender, person: Person) -> None:
     """Draw how far predictions for this person are above those for somebody unknown."""
+    titles, more = recommender.titles, difference(recommender, person)
     for name, column in (("genre", by_genre), ("decade", by_decade)):
-        points = column(recommender, person)
+        points = column(titles, more)
         if points:
             frame = pd.DataFrame({name: list(points), "points": list(points.values())})
             st.bar_chart(frame, x=name, y="points", horizontal=name == "genre", sort=False)

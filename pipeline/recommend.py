@@ -109,14 +109,14 @@ def show(found: Rows) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from pipeline.recommender.titles import about
+
     measure = "similarity" if "similarity" in found[0] else "prediction"
     table, why = Table(), "why" in found[0]
     for name in ("", "title", measure, *(["why"] if why else [])):
         table.add_column(name, justify="right" if name in ("", measure) else "left")
     for place, row in enumerate(found, start=1):
-        what = [row["type"], row["year"], ", ".join(row["genres"])]
-        about = " · ".join(str(part) for part in what if part)
-        cells = [str(place), f"{escape(row['title'])}\n[dim]{escape(about)}[/dim]"]
+        cells = [str(place), f"{escape(row['title'])}\n[dim]{escape(about(row))}[/dim]"]
         cells.append(f"{row[measure]:.2f}")
         if why:
             cells.append("\n".join(f"+{w['points']:.2f} {escape(w['what'])}" for w in row["why"]))

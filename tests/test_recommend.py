@@ -269,13 +269,14 @@ def test_weights_are_what_they_were_expected_to_be_and_what_the_ratings_moved_th
 
 def test_a_taste_is_told_by_genre_and_decade(recommender, monkeypatch):
     person = recommender.newcomer([Rated("10", 10), Rated("20", 2), Rated("30", 10)])
-    genres = profile.by_genre(recommender, person)
+    titles, more = recommender.titles, profile.difference(recommender, person)
+    genres = profile.by_genre(titles, more)
     assert list(genres) == ["Odd", "Even"], "the largest first"
     assert genres["Odd"] > 0.5
     assert genres["Even"] < -0.5
     monkeypatch.setattr(profile, "MOST", 1)
-    assert len(profile.by_genre(recommender, person)) == 1
-    decades = profile.by_decade(recommender, person)
+    assert len(profile.by_genre(titles, more)) == 1
+    decades = profile.by_decade(titles, more)
     assert list(decades) == ["2000s", "2010s"], "of the 1990s and 2020s there are few titles"
 
 

@@ -3,37 +3,38 @@
 import numpy as np
 
 from pipeline.recommender.recommender import Person, Recommender
+from pipeline.recommender.titles import Titles
 from pipeline.rows import Array
 
 MOST = 12  # genres, those that differ most
 FEW = 10  # titles of a kind: fewer tell nothing
 
 
-def by_genre(recommender: Recommender, person: Person) -> dict[str, float]:
-    """Return the mean difference over the titles of each genre, the largest first.
+def difference(recommender: Recommender, person: Person) -> Array:
+    """Return predictions for a person less those for a stranger, less what is so of all titles.
 
-    Of all genres with FEW titles or more, those MOST that are farthest from 0.
+    Returns:
+        float32 [titles].
     """
-    more, genres = _more(recommender, person), recommender.titles.genres
-    rows: dict[str, list[int]] = {}
-    for row, own in enumerate(genres):
-        for genre in own:
-            rows.setdefault(genre, []).append(row)
-    means = {genre: float(more[of].mean()) for genre, of in rows.items() if len(of) >= FEW}
-    most = sorted(means, key=lambda genre: -abs(means[genre]))[:MOST]
-    return {genre: means[genre] for genre in sorted(most, key=lambda genre: -means[genre])}
-
-
-def by_decade(recommender: Recommender, person: Person) -> dict[str, float]:
-    """Return the mean difference over the titles that began in each decade, the first one first."""
-    more, decade = _more(recommender, person), recommender.titles.years // 10 * 10
-    known, count = np.unique(decade[~np.isnan(decade)], return_counts=True)
-    return {f"{d:.0f}s": float(more[decade == d].mean()) for d in known[count >= FEW]}
-
-
-def _more(recommender: Recommender, person: Person) -> Array:
-    """Return predictions for a person less those for a stranger, less what is so of all titles."""
     stranger = recommender.learned(np.zeros(0, int), np.zeros(0)).taste
     scores = [recommender.scorer.scores(taste) for taste in (person.taste, stranger)]
     more = scores[0] - scores[1]
     return more - more[1:].mean()
+
+
+def by_genre(titles: Titles, more: Array) -> dict[str, float]:
+    """Return the mean difference over the titles of each genre, the largest first.
+
+    Of all genres with FEW titles or more, those MOST that are farthest from 0.
+    """
+    rows = {genre: of for genre, of in titles.by_genre.items() if len(of) >= FEW}
+    means = {genre: float(more[of].mean()) for genre, of in rows.items()}
+    most = sorted(means, key=lambda genre: -abs(means[genre]))[:MOST]
+    return {genre: means[genre] for genre in sorted(most, key=lambda genre: -means[genre])}
+
+
+def by_decade(titles: Titles, more: Array) -> dict[str, float]:
+    """Return the mean difference over the titles that began in each decade, the first one first."""
+    decade = titles.years // 10 * 10
+    known, count = np.unique(decade[~np.isnan(decade)], return_counts=True)
+    return {f"{d:.0f}s": float(more[decade == d].mean()) for d in known[count >= FEW]}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -76,6 +76,16 @@ class Titles:
         self._names = list(self._choices)
 
     @cached_property
+    def by_genre(self) -> dict[str, Array]:
+        """The rows of the titles of each genre, in the order of the alphabet."""
+        return _by_value(self.genres)
+
+    @cached_property
+    def by_type(self) -> dict[str, Array]:
+        """The same of each type."""
+        return _by_value([[kind] if kind else [] for kind in self.types])
+
+    @cached_property
     def before(self) -> Array:
         """The row of the title that each title goes on with, 0 for none: int64 [titles].
 
@@ -131,10 +141,8 @@ class Titles:
         Raises:
             UserError: nothing can be as wanted, or a genre or type is unknown.
         """
-        if asked := [*wanted.genres, *wanted.without]:
-            _known("genre", asked, {genre for own in self.genres for genre in own})
-        if wanted.types:
-            _known("type", wanted.types, {kind for kind in self.types if kind})
+        have, lack = (_rows("genre", own, self.by_genre) for own in (wanted.genres, wanted.without))
+        kinds = _rows("type", wanted.types, self.by_type)
         both = set(map(str.lower, wanted.genres)) & set(map(str.lower, wanted.without))
         if both:
             raise UserError(f"genre {', '.join(sorted(both))}: both wanted and not wanted.")
@@ -143,18 +151,22 @@ class Titles:
             raise UserError(f"years: {first} is after {last}.")
         good = np.ones(len(self.names), bool)
         good[0] = False
-        if wanted.genres or wanted.without:
-            have, lack = (set(map(str.lower, own)) for own in (wanted.genres, wanted.without))
-            lower = [{genre.lower() for genre in own} for own in self.genres]
-            good &= [have <= own and not (lack & own) for own in lower]
-        if wanted.types:
-            kinds = set(map(str.lower, wanted.types))
-            good &= [bool(kind) and kind.lower() in kinds for kind in self.types]
+        for rows in have:
+            good &= self._marked([rows])
+        good &= ~self._marked(lack)
+        if kinds:
+            good &= self._marked(kinds)
         if first is not None:
             good &= self.years >= first  # a year that is not known is not as wanted
         if last is not None:
             good &= self.years <= last
         return good
+
+    def _marked(self, rows: Sequence[Array]) -> Array:
+        marks = np.zeros(len(self.names), bool)
+        for some in rows:
+            marks[some] = True
+        return marks
 
     def unseen(self, good: Array, seen: Array, wanted: Wanted) -> Array:
         """Say which titles are good for users: bool [..., titles].
@@ -169,8 +181,28 @@ class Titles:
         return good & ~seen & ((self.before == 0) | seen[..., self.before])
 
 
-def _known(what: str, asked: Sequence[str], there: set[str]) -> None:
-    lower = {value.lower() for value in there}
+def _rows(what: str, asked: Sequence[str], known: dict[str, Array]) -> list[Array]:
+    """Return the rows of each value asked for, however it is capitalised.
+
+    Raises:
+        UserError: there is no such value.
+    """
+    lower = {value.lower(): rows for value, rows in known.items()}
     for value in asked:
         if value.lower() not in lower:
-            raise UserError(f"{what} {value!r} is unknown; one of {', '.join(sorted(there))}.")
+            raise UserError(f"{what} {value!r} is unknown; one of {', '.join(known)}.")
+    return [lower[value.lower()] for value in asked]
+
+
+def _by_value(values: Sequence[Sequence[str]]) -> dict[str, Array]:
+    found: dict[str, list[int]] = {}
+    for row, own in enumerate(values):
+        for value in own:
+            found.setdefault(value, []).append(row)
+    return {value: np.array(found[value]) for value in sorted(found)}
+
+
+def about(title: dict[str, Any]) -> str:
+    """Tell what a title is, as ``Recommender.described`` does, in a line."""
+    parts = [title["type"], title["year"], ", ".join(title["genres"])]
+    return " · ".join(str(part) for part in parts if part)
