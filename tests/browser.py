@@ -141,7 +141,7 @@ def rate(address, ratings, picture, width=900):
     Raises:
         playwright.sync_api.TimeoutError: something is not there.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
@@ -156,6 +156,7 @@ def rate(address, ratings, picture, width=900):
             box.press("Enter")
             pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
             pills.first.get_by_role("radio", name=str(rating), exact=True).click()
+            expect(box).to_have_value("")  # the click has arrived
             distinct = len({title for title, _ in ratings[:number]})
             page.get_by_role("tab", name=f"Your ratings ({distinct})").wait_for()
             page.locator("[data-test-script-state=notRunning]").wait_for()
