@@ -13,8 +13,6 @@ import argparse
 import contextlib
 import json
 import os
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,7 +28,7 @@ import numpy as np
 
 from benchmarks import readme
 from benchmarks.accuracy import DATASETS, prepare
-from benchmarks.process import ROOT, machine, measured
+from benchmarks.process import ROOT, machine, measured, served
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.tables import MODELS, replace_json
 
@@ -78,7 +76,7 @@ def warm(folder: Path) -> tuple[dict[str, Any], list[int], list[int]]:
 
 
 @contextlib.contextmanager
-def served(folder: Path, work: Path) -> Iterator[str]:
+def stored(folder: Path, work: Path) -> Iterator[str]:
     """Store the model in MLflow and serve it; yields the address that answers."""
     import mlflow
 
@@ -89,30 +87,10 @@ def served(folder: Path, work: Path) -> Iterator[str]:
     mlflow.create_experiment("serving", (work / "mlruns").as_uri())
     with mlflow.start_run(experiment_id="1") as run:
         log_model(folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    model, place = f"runs:/{run.info.run_id}/model", f"127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "-p", str(port)]
-    with (
-        (work / "service.log").open("w", encoding="utf-8") as log,
-        subprocess.Popen(
-            [*command, "--env-manager", "local"], stdout=log, stderr=log, start_new_session=True,
-            env=os.environ | {"MLFLOW_TRACKING_URI": store},
-        ) as process,
-    ):  # fmt: skip
-        try:
-            while True:
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://{place}/health", timeout=5)
-                    break
-                if process.poll() is not None:
-                    text = (work / "service.log").read_text(encoding="utf-8")
-                    raise UserError(f"mlflow models serve ended:\n{text}")
-                time.sleep(0.5)
-            yield f"http://{place}/invocations"
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
+    words = ("models", "serve", "-m", f"runs:/{run.info.run_id}/model", "--env-manager", "local")
+    environment = os.environ | {"MLFLOW_TRACKING_URI": store}
+    with served("mlflow", *words, "-p", health="health", environment=environment) as address:
+        yield f"{address}/invocations"
 
 
 def asked(users: list[int], titles: list[int]) -> list[bytes]:
@@ -218,7 +196,7 @@ def main() -> None:
             print(f"warm {found}", flush=True)
             shell = cold(folder, users[0])
             print(f"cold {shell}", flush=True)
-            with served(folder, work) as address:
+            with stored(folder, work) as address:
                 http = load(address, asked(users, titles))
             print(f"http {http}", flush=True)
         results = {"warm": found, "http": http, "everyone": everyone, "cold": shell}

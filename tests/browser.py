@@ -5,54 +5,20 @@ asks its model on the page: the pictures of the README are made so.
 """
 
 import contextlib
-import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 import mlflow
 import pyarrow.parquet as pq
+import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
+from benchmarks.process import served
 from pipeline import tracking, views
 from pipeline.tables import MODELS, REPORT
 
 WAIT = 60_000  # ms for the UI to show something
-
-
-@contextlib.contextmanager
-def served(module, *words, health, cwd, environment=None):
-    """Run a server on a free port, whose number follows the words; yields its address."""
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", module, *map(str, words), str(port)]
-    with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(
-            command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True
-        ) as process,
-    ):
-        address, end = f"http://127.0.0.1:{port}", time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/{health}", timeout=5)
-                break
-            except OSError:
-                log.seek(0)
-                assert process.poll() is None, log.read().decode()
-                assert time.monotonic() < end, "the server did not answer"
-                time.sleep(0.3)
-        try:
-            yield address
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
 
 
 def ui(repository, environment=None):
@@ -71,6 +37,24 @@ def chromium():
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+def needed():
+    """Skip a test where there is no browser."""
+    pytest.importorskip("playwright")
+    if chromium() is None:
+        pytest.skip("Chromium is not installed; `apt install chromium` brings it")
+
+
+@contextlib.contextmanager
+def browsing():
+    """Start Chromium without a window; yields Playwright's browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 def walk(address, experiment, parent, children, folder):
     """Look at the results, the newest sweep and its picture, and save what is seen to a folder.
 
@@ -85,11 +69,9 @@ def walk(address, experiment, parent, children, folder):
         playwright.sync_api.TimeoutError: something is not there.
     """
     from playwright.sync_api import TimeoutError as Late
-    from playwright.sync_api import sync_playwright
 
     runs = f"{address}/#/experiments/{experiment}/runs"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    with browsing() as browser:
         context = browser.new_context(viewport={"width": 1500, "height": 640})
         context.set_default_timeout(WAIT)
 
@@ -122,7 +104,6 @@ def walk(address, experiment, parent, children, folder):
         )
         page.wait_for_timeout(1500)
         page.screenshot(path=folder / "plot.png")
-        browser.close()
 
 
 def rate(address, ratings, picture, width=900):
@@ -141,10 +122,9 @@ def rate(address, ratings, picture, width=900):
     Raises:
         playwright.sync_api.TimeoutError: something is not there.
     """
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    with browsing() as browser:
         page, wrong = browser.new_page(viewport={"width": width, "height": 1000}), []
         page.set_default_timeout(WAIT)
         page.on("request", lambda asked: wrong.append(asked.url))
@@ -156,7 +136,7 @@ def rate(address, ratings, picture, width=900):
             box.press("Enter")
             pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
             pills.first.get_by_role("radio", name=str(rating), exact=True).click()
-            expect(box).to_have_value("")  # the click has arrived
+            expect(box).to_have_value("", timeout=WAIT)  # the click has arrived
             distinct = len({title for title, _ in ratings[:number]})
             page.get_by_role("tab", name=f"Your ratings ({distinct})").wait_for()
             page.locator("[data-test-script-state=notRunning]").wait_for()
@@ -174,17 +154,13 @@ def rate(address, ratings, picture, width=900):
         page.wait_for_timeout(1000)
         page.screenshot(path=picture.with_stem(f"{picture.stem}_taste"))
         wide = page.evaluate("document.documentElement.scrollWidth")
-        browser.close()
         return listed, shown, [text for text in wrong if not text.startswith(address)], wide
 
 
 def bring(address, files):
     """Bring lists to the page, one after the other; returns what it says to each."""
-    from playwright.sync_api import sync_playwright
-
     said = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    with browsing() as browser:
         for file in files:
             page = browser.new_page()
             page.set_default_timeout(WAIT)
@@ -194,16 +170,12 @@ def bring(address, files):
             page.locator("[data-testid=stAlertContentError], [role=tab]").first.wait_for()
             page.locator("[data-test-script-state=notRunning]").wait_for()
             said.append(page.locator("[data-testid=stMain]").inner_text())
-        browser.close()
     return said
 
 
 def read(report, picture, width=1200):
     """Open a report, save a picture of its top; returns what went wrong and its width in pixels."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    with browsing() as browser:
         page, wrong = browser.new_page(viewport={"width": width, "height": 900}), []
         page.on("console", lambda message: wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from browser import bring, chromium, page, rate
+from browser import bring, needed, page, rate
 from test_lists import BOMB, XML
 
 RATINGS = {f"Title number {i}": 10 if i % 2 else 2 for i in range(1, 6)}
@@ -13,9 +13,7 @@ RATINGS = {f"Title number {i}": 10 if i % 2 else 2 for i in range(1, 6)}
 @pytest.fixture(scope="module")
 def address(clone, models):
     """The page of a clone with a trained model."""
-    pytest.importorskip("playwright")
-    if chromium() is None:
-        pytest.skip("Chromium is not installed; `apt install chromium` brings it")
+    needed()
     shutil.copytree(models, clone / "models", dirs_exist_ok=True)
     with page(clone) as address:
         yield address

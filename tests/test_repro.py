@@ -6,7 +6,7 @@ import re
 import mlflow
 import pandas as pd
 import pytest
-from browser import chromium, read
+from browser import needed, read
 from conftest import python, run
 
 SMALL = ["experiment=quick", "dataset.users=200", "dataset.items=150", "dataset.ratings=5000"]
@@ -238,9 +238,7 @@ def test_the_report_is_one_page_and_with_the_run(repro):
 
 @pytest.mark.parametrize("width", [1200, 390])
 def test_the_report_opens_without_network_on_a_desk_and_on_a_phone(repro, tmp_path, width):
-    pytest.importorskip("playwright")
-    if chromium() is None:
-        pytest.skip("Chromium is not installed; `apt install chromium` brings it")
+    needed()
     wrong, wide = read(repro / "metrics" / "report.html", tmp_path / "top.png", width)
     assert wrong == []
     assert wide == width, "nothing sticks out at the side"

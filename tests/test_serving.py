@@ -10,10 +10,10 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from browser import served
 from conftest import python
 from mlflow.exceptions import MlflowException
 
+from benchmarks.process import served
 from pipeline.config import ROOT
 from pipeline.logs import log_model
 from pipeline.recommender.recommender import Recommender

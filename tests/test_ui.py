@@ -5,17 +5,14 @@ import sys
 from pathlib import Path
 
 import mlflow
-import pytest
-from browser import chromium, ui, walk
+from browser import needed, ui, walk
 from conftest import python
 
 SMALL = ["dataset.users=150", "dataset.items=120", "dataset.ratings=4000", "experiment=quick"]
 
 
 def test_a_sweep_its_jobs_and_its_picture_can_be_seen(clone, tmp_path):
-    pytest.importorskip("playwright")
-    if chromium() is None:
-        pytest.skip("Chromium is not installed; `apt install chromium` brings it")
+    needed()
     done = python("-m", "pipeline.sweep", "--multirun", *SMALL, "model=wide,deep", cwd=clone)
     assert done.returncode == 0, done.output
     mlflow.set_tracking_uri(f"sqlite:///{clone}/mlflow.db")
