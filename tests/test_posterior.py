@@ -12,11 +12,12 @@ from pipeline.model import posterior
 from pipeline.model.algebra import inner
 from pipeline.model.blocks import blocks
 from pipeline.model.checkpoint import Checkpoint
-from pipeline.model.draws import Draw, Draws
+from pipeline.model.draws import Draws
 from pipeline.model.grades import Grades, expected, share
 from pipeline.model.history import components
 from pipeline.model.random import Random
 from pipeline.rows import read_rows
+from pipeline.stored import Draw
 
 SMALL = ["posterior.embedding=3", "posterior.history=5", "posterior.sweeps=12"]
 

@@ -19,9 +19,9 @@ from pipeline.model.chain import Chain, Ratings
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.data import Array, Entities, read_items
 from pipeline.model.describe import attributes, describe, standardised
-from pipeline.model.draws import Draw, Kept
 from pipeline.model.history import components
 from pipeline.rows import read_rows
+from pipeline.stored import Draw, Kept
 
 MEMBERS = {  # name: whether ratings are grades, whether all users have the same noise
     "normal": (False, False),

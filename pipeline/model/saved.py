@@ -1,6 +1,5 @@
 """A trained model as a folder that works on its own: weights, settings, tables of ids."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,18 +13,25 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from pipeline.config import Config, Model
-from pipeline.errors import UserError
 from pipeline.model.data import Array, batches, read_items, read_users
-from pipeline.model.draws import Draws, Kept, read, write
+from pipeline.model.draws import Draws
 from pipeline.model.export import arrays
 from pipeline.model.wide_deep import WideDeep
 from pipeline.rows import HISTORY
+from pipeline.stored import (
+    DRAWS,
+    NETWORK,
+    RATINGS,
+    SETTINGS,
+    TABLES,
+    WEIGHTS,
+    Kept,
+    read,
+    read_settings,
+    write,
+)
 from pipeline.tables import replace_json
 
-WEIGHTS, SETTINGS, DRAWS = "model.weights.h5", "settings.json", "draws.npz"
-NETWORK = "network.npz"  # the same weights, for pipeline.recommender
-TABLES = ("users.parquet", "items.parquet", "titles.parquet", "vocabularies.parquet")
-RATINGS = "ratings.arrow"  # who rated what before the test, by user
 PARTS = ("train", "valid")
 BATCH = 65_536  # rows predicted at a time: bounds memory, and larger is not faster
 
@@ -66,9 +72,7 @@ class Predictor:
     """
 
     def __init__(self, folder: Path) -> None:
-        if not (folder / WEIGHTS).exists():
-            raise UserError(f"{folder.resolve()}: no trained model here; `dvc repro` makes one.")
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = read_settings(folder)
         self.scale = settings["min_rating"], settings["max_rating"]
         users, items = folder / "users.parquet", folder / "items.parquet"
         structure: Any = OmegaConf.merge(OmegaConf.structured(Model), settings["model"])

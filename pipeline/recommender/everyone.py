@@ -81,7 +81,7 @@ class Everyone:
     def _near(self, user: Array) -> Array:
         """Return mean scores of some draws, less what is the same for all titles of a user."""
         scorer = self.recommender.scorer
-        weights = [draw["users"][scorer.row(user)].astype(np.float32) for draw in self.some]
+        weights = [draw.users[scorer.row(user)].astype(np.float32) for draw in self.some]
         parts = [own[:, : scorer.deep] / len(weights) for own in weights]
         crosses = np.mean([own[:, scorer.deep + 1 :] for own in weights], 0)
         one = np.ones((len(user), 1), np.float32)

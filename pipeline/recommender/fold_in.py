@@ -52,11 +52,11 @@ def fold_in(scorer: Scorer, item: Array, rating: Array, known: Taste | None = No
     design, offset = scorer.design(item)
     design = design.astype(np.float64)
     column = _described(scorer, item)
-    mean = np.array([column @ draw["user_map"] for draw in draws], np.float64)
-    precision = np.array([draw["precision"] for draw in draws], np.float64)
+    mean = np.array([column @ draw.user_map for draw in draws], np.float64)
+    precision = np.array([draw.precision for draw in draws], np.float64)
     noise, free = scorer.noise
-    graded = np.array([len(draw["cuts"]) > 0 for draw in draws])
-    cuts = np.array([draw["cuts"] for draw in draws if len(draw["cuts"])])
+    graded = np.array([len(draw.cuts) > 0 for draw in draws])
+    cuts = np.array([draw.cuts for draw in draws if len(draw.cuts)])
     cuts = cuts[:, None] - offset[graded][..., None] if len(cuts) else cuts
     usual, weights = noise, mean
     if known:

@@ -69,7 +69,7 @@ class Reasons:
         scorer, weights = self.scorer, learned.taste.weights
         if not scorer.draws:
             return [Parts(0.0, 0.0, [], np.zeros(0), 0.0, float(value)) for value in score]
-        constant = float(np.mean([draw["intercept"] for draw in scorer.draws]))
+        constant = float(np.mean([draw.intercept for draw in scorer.draws]))
         base = constant + (float(weights[:, scorer.deep].mean()) if scorer.wide else 0.0)
         vectors = scorer.embeddings[:, rows]
         whole = np.einsum("dtm,dm->t", vectors, weights[:, : scorer.deep]) / len(vectors)

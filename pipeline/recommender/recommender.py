@@ -17,12 +17,12 @@ from pipeline.recommender.reasons import Parts, Reasons
 from pipeline.recommender.scorer import Scorer, Taste
 from pipeline.recommender.titles import Rated, Titles, Wanted
 from pipeline.rows import Array
+from pipeline.stored import RATINGS
 
 ANYTHING = Wanted()
 REASONS = 3  # for each title
 POOL = 10  # times as many titles as are asked for, among which those unlike each other are chosen
 PAIRS = 8192  # predicted at a time: they bound memory
-RATINGS = "ratings.arrow"
 
 
 class Person(NamedTuple):

@@ -3,7 +3,6 @@
 The same numbers as ``pipeline.model.saved.Predictor`` gives, to five digits, in milliseconds.
 """
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from pipeline.errors import UserError
 from pipeline.recommender.expected import Curve, exact
 from pipeline.recommender.network import Network
 from pipeline.rows import Array
+from pipeline.stored import DRAWS, NETWORK, Draw, read, read_settings
 
-DRAWS, NETWORK, SETTINGS = "draws.npz", "network.npz", "settings.json"
 THREADS = 2
 
 
@@ -43,7 +41,7 @@ class Scorer:
     Attributes:
         scale: lowest and highest rating.
         titles: how many there are, row 0 included.
-        draws: arrays of each, as ``model.draws.Draw`` names them.
+        draws: of the weights; none where the model has none.
         embeddings: float32 [draws, titles, deep].
         deep, wide: size of these; whether users have biases and crosses.
         attributes: float32 [titles, m], what users have weights of crosses for.
@@ -56,60 +54,51 @@ class Scorer:
     """
 
     def __init__(self, folder: Path) -> None:
-        if not (folder / NETWORK).exists():
-            raise UserError(f"{folder.resolve()}: no trained model here; `dvc repro` makes one.")
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = read_settings(folder)
         self.scale = settings["min_rating"], settings["max_rating"]
         self.network = Network(folder / NETWORK)
         self.titles = len(self.network.arrays["codes" if self.network.wide else "hidden"])
         self.weight = settings["posterior"]["weight"] if settings["posterior"] else 0.0
-        self.draws: list[dict[str, Array]] = []
+        self.draws: list[Draw] = []
         if settings["posterior"]:
             self._read(folder / DRAWS, wide=settings["model"]["wide"] is not None)
         # Threads of our own share the work; inside of them those of BLAS would be too many.
         self.pool, self.blas = ThreadPoolExecutor(THREADS), ThreadpoolController()
 
     def _read(self, path: Path, wide: bool) -> None:
-        with np.load(path) as file:
-            self.attributes, self.basis = file["attributes"], file["basis"]
-            self.labels = list(zip(file["names"].tolist(), file["codes"].tolist(), strict=True))
-            places = [name.removesuffix("users") for name in file.files if name.endswith("/users")]
-            self.draws = [
-                {name.removeprefix(at): file[name] for name in file.files if name.startswith(at)}
-                for at in places
-            ]
+        self.draws, self.attributes, self.labels, self.basis = read(path)
         described = np.concatenate([self.attributes, np.ones((self.titles, 1))], 1)
-        self.wide, self.deep = wide, self.draws[0]["items"].shape[1] - wide
+        self.wide, self.deep = wide, self.draws[0].items.shape[1] - wide
         shape = len(self.draws), self.titles
         self.embeddings = np.empty((*shape, self.deep), np.float32)
         self.offset = np.empty(shape, np.float32)
         for place, draw in enumerate(self.draws):
-            table = (described @ draw["map"]).astype(np.float32)
-            table[1 : len(draw["items"])] = draw["items"][1:]
+            table = (described @ draw.map).astype(np.float32)
+            table[1 : len(draw.items)] = draw.items[1:]
             self.embeddings[place] = table[:, : self.deep]
-            self.offset[place] = draw["intercept"] + (table[:, self.deep] if wide else 0)
+            self.offset[place] = draw.intercept + (table[:, self.deep] if wide else 0)
 
     @cached_property
     def noise(self) -> tuple[Array, Array]:
         """The usual precision of users in each draw, and whether theirs differ: [draws]."""
-        noise = [draw["noise"] for draw in self.draws]
+        noise = [draw.noise for draw in self.draws]
         return np.array([np.median(own) for own in noise]), np.array([np.ptp(n) > 0 for n in noise])
 
     def known(self, user: int, ratings: tuple[int, int]) -> Taste:
         """Look up the taste of a user of the table; strangers to the draws have row 0 of these."""
         row = self.row(np.array(user))
-        weights = np.array([draw["users"][row] for draw in self.draws], np.float32)
-        noise = np.array([draw["noise"][row] for draw in self.draws], np.float32)
+        weights = np.array([draw.users[row] for draw in self.draws], np.float32)
+        noise = np.array([draw.noise[row] for draw in self.draws], np.float32)
         return Taste(user, ratings, weights, noise)
 
     def row(self, user: Array) -> Array:
         """Return the rows of users in the draws: 0 for those these were not trained on."""
-        return np.where(user < len(self.draws[0]["users"]), user, 0) if self.draws else user
+        return np.where(user < len(self.draws[0].users), user, 0) if self.draws else user
 
     def scores(self, taste: Taste) -> Array:
         """Predict all titles: float32 [titles], on the scale."""
         curves = [
-            Curve(noise, draw["cuts"], self.scale) if len(draw["cuts"]) else None
+            Curve(noise, draw.cuts, self.scale) if len(draw.cuts) else None
             for draw, noise in zip(self.draws, taste.noise, strict=True)
         ]
         total, count = (np.array([number]) for number in taste.ratings)
@@ -160,12 +149,12 @@ class Scorer:
         row, total = self.row(user), np.zeros(item.shape, np.float32)
         own = self.attributes[item] if self.wide else None
         for place, draw in enumerate(self.draws):
-            weights = draw["users"][row].astype(np.float32)[..., None]
+            weights = draw.users[row].astype(np.float32)[..., None]
             score = np.matmul(self.embeddings[place][item], weights[:, : self.deep])[..., 0]
             score += self.offset[place][item]
             if own is not None:
                 score += np.matmul(own, weights[:, self.deep + 1 :])[..., 0] + weights[:, self.deep]
-            total += exact(score, draw["noise"][row][:, None], draw["cuts"], self.scale)
+            total += exact(score, draw.noise[row][:, None], draw.cuts, self.scale)
         return self.weight * total / len(self.draws) + (1 - self.weight) * network
 
     def design(self, item: Array) -> tuple[Array, Array]:
