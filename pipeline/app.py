@@ -59,9 +59,9 @@ def search(recommender: Recommender) -> None:
     """Let titles be found and rated, or brought in a file."""
     example = f"such as {recommender.titles.name(1)}"
     typed = st.text_input("Search a title, then Enter", key="typed", placeholder=example)
-    if typed:
-        rows = recommender.titles.search(typed, MATCHES)
-        if not rows:
+    with st.container():
+        rows = recommender.titles.search(typed, MATCHES) if typed else []
+        if typed and not rows:
             st.info("No title is called like that.")
         for row in rows:
             rate(recommender, row, "found")
@@ -128,7 +128,11 @@ def profile(recommender: Recommender, person: Person) -> None:
 
 
 def main() -> None:
-    """Show the page."""
+    """Show the page.
+
+    What comes and goes is in containers: Streamlit knows an element by its place, so a tab or an
+    expander that moved down would be drawn anew, closed and with its choice forgotten.
+    """
     st.set_page_config("What to watch next", layout="centered")
     st.title("What to watch next")
     try:
@@ -137,7 +141,8 @@ def main() -> None:
         st.error(plain(str(error)))
         return
     rated = st.session_state.setdefault("rated", {})
-    search(recommender)
+    with st.container():
+        search(recommender)
     if not rated:
         st.info("Rate a few titles; five are enough to begin with.")
         return

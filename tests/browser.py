@@ -106,6 +106,19 @@ def walk(address, experiment, parent, children, folder):
         page.screenshot(path=folder / "plot.png")
 
 
+def choose(page, title, rating):
+    """Search a title on the page, rate it and wait until the page has taken it."""
+    from playwright.sync_api import expect
+
+    box = page.get_by_label("Search a title, then Enter")
+    box.fill(title)
+    box.press("Enter")
+    pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
+    pills.first.get_by_role("radio", name=str(rating), exact=True).click()
+    expect(box).to_have_value("", timeout=WAIT)  # the click has arrived
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+
+
 def rate(address, ratings, picture, width=900):
     """Search titles on the page and rate them, and save a picture of the list that comes.
 
@@ -122,8 +135,6 @@ def rate(address, ratings, picture, width=900):
     Raises:
         playwright.sync_api.TimeoutError: something is not there.
     """
-    from playwright.sync_api import expect
-
     with browsing() as browser:
         page, wrong = browser.new_page(viewport={"width": width, "height": 1000}), []
         page.set_default_timeout(WAIT)
@@ -131,15 +142,9 @@ def rate(address, ratings, picture, width=900):
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(address)
         for number, (title, rating) in enumerate(ratings, start=1):
-            box = page.get_by_label("Search a title, then Enter")
-            box.fill(title)
-            box.press("Enter")
-            pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
-            pills.first.get_by_role("radio", name=str(rating), exact=True).click()
-            expect(box).to_have_value("", timeout=WAIT)  # the click has arrived
+            choose(page, title, rating)
             distinct = len({title for title, _ in ratings[:number]})
             page.get_by_role("tab", name=f"Your ratings ({distinct})").wait_for()
-            page.locator("[data-test-script-state=notRunning]").wait_for()
         page.get_by_text("20. ").wait_for()
         page.wait_for_timeout(1000)
         page.screenshot(path=picture)
@@ -155,6 +160,25 @@ def rate(address, ratings, picture, width=900):
         page.screenshot(path=picture.with_stem(f"{picture.stem}_taste"))
         wide = page.evaluate("document.documentElement.scrollWidth")
         return listed, shown, [text for text in wrong if not text.startswith(address)], wide
+
+
+def rate_on(address, ratings):
+    """Rate titles with "Your taste" and "Or bring a list" open since the first.
+
+    Returns:
+        The tab that is open at the end, and if there is still a place to bring a list to.
+    """
+    with browsing() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(WAIT)
+        page.goto(address)
+        for number, (title, rating) in enumerate(ratings):
+            choose(page, title, rating)
+            if not number:
+                page.get_by_role("tab", name="Your taste").click()
+                page.get_by_text("Or bring a list").click()
+        opened = page.get_by_role("tab", selected=True).inner_text()
+        return opened, page.get_by_text("CSV with title and rating").is_visible()
 
 
 def bring(address, files):

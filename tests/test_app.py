@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from browser import bring, needed, page, rate
+from browser import bring, needed, page, rate, rate_on
 from test_lists import BOMB, XML
 
 RATINGS = {f"Title number {i}": 10 if i % 2 else 2 for i in range(1, 6)}
@@ -33,6 +33,10 @@ def test_five_ratings_give_twenty_titles_with_reasons(address, tmp_path, width):
     assert first % 2 == 1, "odd titles were liked"
     assert wrong == [], "no request leaves the machine"
     assert wide == width, "nothing sticks out at the side"
+
+
+def test_what_is_open_stays_open_while_one_rates_on(address):
+    assert rate_on(address, RATINGS.items()) == ("Your taste", True)
 
 
 def test_lists_are_brought_and_what_is_wrong_with_one_is_said(address, tmp_path):
