@@ -106,17 +106,36 @@ def walk(address, experiment, parent, children, folder):
         page.screenshot(path=folder / "plot.png")
 
 
-def choose(page, title, rating):
+def choose(page, title, rating, by_keyboard=False):
     """Search a title on the page, rate it and wait until the page has taken it."""
     from playwright.sync_api import expect
 
     box = page.get_by_label("Search a title, then Enter")
-    box.fill(title)
-    box.press("Enter")
-    pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
-    pills.first.get_by_role("radio", name=str(rating), exact=True).click()
-    expect(box).to_have_value("", timeout=WAIT)  # the click has arrived
+    if by_keyboard:
+        reach(page, box, "Shift+Tab")
+        page.keyboard.type(title)
+    else:
+        box.fill(title)
+    page.keyboard.press("Enter")
+    pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True).first
+    if by_keyboard:
+        reach(page, pills.get_by_role("radio").first, "Tab")
+        reach(page, pills.get_by_role("radio", name=str(rating), exact=True), "ArrowRight")
+        page.keyboard.press("Space")
+    else:
+        pills.get_by_role("radio", name=str(rating), exact=True).click()
+    expect(box).to_have_value("", timeout=WAIT)  # the choice has arrived
     page.locator("[data-test-script-state=notRunning]").wait_for()
+
+
+def reach(page, place, key):
+    """Press a key until a place of the page has the focus."""
+    place.wait_for()
+    for _ in range(30):
+        if place.evaluate("e => e === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} does not lead to {place}")
 
 
 def rate(address, ratings, picture, width=900):
@@ -163,7 +182,7 @@ def rate(address, ratings, picture, width=900):
 
 
 def rate_on(address, ratings):
-    """Rate titles with "Your taste" and "Or bring a list" open since the first.
+    """Rate titles by keyboard, with "Or bring a list" and "Your taste" open since the first.
 
     Returns:
         The tab that is open at the end, and if there is still a place to bring a list to.
@@ -173,10 +192,12 @@ def rate_on(address, ratings):
         page.set_default_timeout(WAIT)
         page.goto(address)
         for number, (title, rating) in enumerate(ratings):
-            choose(page, title, rating)
-            if not number:
-                page.get_by_role("tab", name="Your taste").click()
-                page.get_by_text("Or bring a list").click()
+            choose(page, title, rating, by_keyboard=True)
+            if number == 0:
+                reach(page, page.locator("summary", has_text="Or bring a list"), "Tab")
+                page.keyboard.press("Enter")
+                reach(page, page.get_by_role("tab").first, "Tab")
+                reach(page, page.get_by_role("tab", name="Your taste"), "ArrowRight")
         opened = page.get_by_role("tab", selected=True).inner_text()
         return opened, page.get_by_text("CSV with title and rating").is_visible()
 

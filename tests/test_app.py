@@ -35,7 +35,7 @@ def test_five_ratings_give_twenty_titles_with_reasons(address, tmp_path, width):
     assert wide == width, "nothing sticks out at the side"
 
 
-def test_what_is_open_stays_open_while_one_rates_on(address):
+def test_one_rates_on_by_keyboard_and_what_is_open_stays_open(address):
     assert rate_on(address, RATINGS.items()) == ("Your taste", True)
 
 
