@@ -17,16 +17,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pipeline.model.algebra import inner
 from pipeline.model.blocks import KINDS, Block
 from pipeline.model.data import Array
 from pipeline.model.describe import Description
 from pipeline.model.grades import Grades, expected
 from pipeline.model.random import Random
+from pipeline.model.side import Side
 
 CONSISTENCY = 5.0  # a user's noise is learned as if beside so many average ratings
-START = 15.0  # precision of embeddings before the first sweep: small, so that they grow
-FREE = 1e-3  # prior precision of the constant: none to speak of
 ABREAST = 4  # blocks that are worked on at the same time: more only take memory
 SHAPES = ([None], [None, None], [None, None], [None, None])
 BLOCK = Block(*map(tf.TensorSpec, SHAPES, KINDS))  # of any size: the drawing is traced just once
@@ -55,31 +53,6 @@ class Ratings(NamedTuple):
     crossed: Array
     labels: list[tuple[str, int]]
     basis: Array
-
-
-class Side:
-    """The weights of all users, or of all titles, and what their distribution is."""
-
-    def __init__(
-        self, description: Description, grouped: list[Block], start: Array, deep: int
-    ) -> None:
-        known = np.zeros((len(start), 1), np.float32)
-        for block in grouped:
-            known[block.entity.numpy()] = 1
-        self.known, self.number = tf.constant(known), float(known.sum())
-        self.columns, self.groups = tf.constant(description.columns), description.groups
-        self.blocks, width = grouped, start.shape[1]
-        self.gram = inner(self.columns * self.known, self.columns)
-        self.weights = tf.Variable(start)
-        self.map = tf.Variable(tf.zeros([self.columns.shape[1], width]))
-        precision = [START] * deep + [2.0] * (width > deep) + [20.0] * (width - deep - 1)
-        self.precision = tf.Variable(tf.linalg.diag(precision))
-        self.shrink = tf.Variable([*[1.0] * (len(self.groups) - 1), FREE])
-        self.variables = [self.weights, self.map, self.precision, self.shrink]
-
-    def expected(self) -> tf.Tensor:
-        """Return the weights that attributes and history lead to expect."""
-        return tf.matmul(self.columns, self.map)
 
 
 class Chain:
@@ -185,7 +158,7 @@ class Chain:
         self, side: Side, design: tf.Tensor, rest: Callable[[Block], tf.Tensor], own_noise: bool
     ) -> None:
         """Draw the weights of every entity of a side from their joint normal distribution."""
-        width, expected = side.weights.shape[1], side.expected()
+        expected = side.expected()
         pull = tf.matmul(expected, side.precision)
         normal = self.random.normal(side.weights.shape)
 
@@ -217,27 +190,7 @@ class Chain:
         side.weights.assign(expected)  # of those without ratings there is no more to know
         side.weights.scatter_nd_update(tf.concat(entities, 0)[:, None], tf.concat(drawn, 0))
         self.fitted.scatter_nd_update(tf.concat(places, 0)[:, None], tf.concat(fitted, 0))
-        self._draw_distribution(side, width)
-
-    def _draw_distribution(self, side: Side, width: int) -> None:
-        """Draw map, precision (normal-Wishart) and shrinkage, given the weights of a side."""
-        sizes = [end - first for first, end in side.groups]
-        shrink = tf.repeat(side.shrink, sizes)
-        root = tf.linalg.cholesky(side.gram + tf.linalg.diag(shrink))
-        spread = self.random.rows(side.precision, side.columns.shape[1])
-        moment = inner(side.columns, side.weights * side.known)
-        mean = tf.linalg.cholesky_solve(root, moment)
-        side.map.assign(mean + tf.linalg.triangular_solve(root, spread, adjoint=True))
-        residual = (side.weights - side.expected()) * side.known
-        scatter = inner(residual, residual) + 0.1 * tf.eye(width)
-        scatter += inner(side.map * shrink[:, None], side.map)
-        side.precision.assign(self.random.wishart(scatter, side.number + width + 1 + sum(sizes)))
-        size = tf.reduce_sum(tf.matmul(side.map, side.precision) * side.map, 1)
-        shrinks = [
-            self.random.gamma((n * width + 1.0) / 2, (tf.reduce_sum(size[first:end]) + 1) / 2)
-            for n, (first, end) in zip(sizes[:-1], side.groups[:-1], strict=True)
-        ]
-        side.shrink.assign(tf.stack([*shrinks, FREE]))
+        side.draw_distribution(self.random)
 
     def _draw_noise(self, squared: tf.Tensor) -> None:
         if self.common:
