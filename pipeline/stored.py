@@ -1,4 +1,7 @@
-"""What is in a models folder: ``model`` writes it, ``recommender`` reads it without TensorFlow."""
+"""What ``model``, which trains, and ``recommender``, without TensorFlow, have in common.
+
+The files of a models folder, and the constants that both count with.
+"""
 
 import json
 from pathlib import Path
@@ -13,6 +16,8 @@ WEIGHTS, SETTINGS, DRAWS = "model.weights.h5", "settings.json", "draws.npz"
 NETWORK = "network.npz"  # the same weights, for pipeline.recommender
 TABLES = ("users.parquet", "items.parquet", "titles.parquet", "vocabularies.parquet")
 RATINGS = "ratings.arrow"  # who rated what before the test, by user
+SHRINK = 5.0  # a mean of few ratings counts as if so many average ones stood beside it
+CONSISTENCY = 5.0  # a user's noise is learned as if beside so many average ratings
 
 
 class Draw(NamedTuple):

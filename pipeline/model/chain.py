@@ -23,8 +23,8 @@ from pipeline.model.describe import Description
 from pipeline.model.grades import Grades, expected
 from pipeline.model.random import Random
 from pipeline.model.side import Side
+from pipeline.stored import CONSISTENCY
 
-CONSISTENCY = 5.0  # a user's noise is learned as if beside so many average ratings
 ABREAST = 4  # blocks that are worked on at the same time: more only take memory
 SHAPES = ([None], [None, None], [None, None], [None, None])
 BLOCK = Block(*map(tf.TensorSpec, SHAPES, KINDS))  # of any size: the drawing is traced just once

@@ -12,9 +12,9 @@ from pipeline.model.deep import DeepPart
 from pipeline.model.optimizers import SparseAdagrad, SparseFtrl
 from pipeline.model.wide import WidePart
 from pipeline.rows import ROW
+from pipeline.stored import SHRINK
 
 STEPS = 32  # batches per call of the compiled loop
-SHRINK = 5.0  # a mean of few ratings counts as if so many average ones stood beside it
 
 
 class WideDeep(keras.Model):

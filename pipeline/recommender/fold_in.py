@@ -13,9 +13,9 @@ from scipy.special import ndtr
 
 from pipeline.recommender.scorer import Scorer, Taste
 from pipeline.rows import Array
+from pipeline.stored import CONSISTENCY
 
 ROUNDS = 8  # of weights, scores and noise in turns
-CONSISTENCY = 5.0  # as in pipeline.model.chain
 FAR = 1e4  # beyond any threshold
 
 

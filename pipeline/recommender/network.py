@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from pipeline.rows import Array
+from pipeline.stored import SHRINK
 
-SHRINK = 5.0  # as in pipeline.model.wide_deep
 BLOCK = 2048  # rows that go through the layers at a time: they stay in the cache
 
 
