@@ -8,7 +8,6 @@ latter). The stages run on the settings of conf/ in a copy of the code, so the r
 params.yaml, data and models stay as they are.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -16,15 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import readme
+from benchmarks import arguments, readme
 from benchmarks.accuracy_table import OURS, PEERS, SHORT, SWEEPS, table
 from benchmarks.data import CACHE
 from benchmarks.environment import environment
 from benchmarks.process import ROOT, machine, measured
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.tables import FEATURES, METRICS, replace_json
-
-REAL_DATA = Path(os.environ.get("ANIME_RATINGS_DATA", ROOT.parent / "shared" / "data"))
 
 
 class Dataset(NamedTuple):
@@ -141,11 +138,9 @@ def present(names: list[str], data: Path) -> list[str]:
 
 def main() -> None:
     """Fit, compare, write the results, rewrite the README."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=REAL_DATA, help="folder of the real data sets")
+    parser = arguments.parser(__doc__, real_data=True)
     parser.add_argument("--only", default=",".join(USUAL), help="data sets: %(default)s; or full")
     parser.add_argument("--peers", default=",".join(PEERS), help="contenders: %(default)s")
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's table")
     options = parser.parse_args()
     if not options.readme:
         data = options.data.absolute()

@@ -6,7 +6,6 @@ benchmarks/results/data.json and from that the table of the README (``--readme``
 The stages run as ``dvc repro`` runs them, on params.yaml; what DVC itself does is not counted.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -17,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks import readme
+from benchmarks import arguments, readme
 from benchmarks.process import Run, machine, measured, memory, warm
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.tables import replace_json, replacing
@@ -122,14 +121,13 @@ def shares(text: str) -> list[float]:
 
 def main() -> None:
     """Measure, write the results, rewrite the README."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser = arguments.parser(__doc__)
     parser.add_argument(
         "--data", type=Path, default=CACHE, help="folder that keeps the files, 2 GB"
     )
     parser.add_argument("--sizes", type=shares, default="0.1,0.333,1", help="of the real data set")
     parser.add_argument("--repeat", type=int, default=3, help="times that each is measured")
     parser.add_argument("--skip-notebook", action="store_true", help="leave out what takes 13 GB")
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's table")
     options = parser.parse_args()
     if options.readme:
         readme.rewrite("data", table)

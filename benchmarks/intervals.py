@@ -6,12 +6,11 @@ whole population. It writes benchmarks/results/intervals.json and from that the 
 README (``--readme``: only the latter).
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
 
-from benchmarks import readme
+from benchmarks import arguments, readme
 from benchmarks.process import machine
 from pipeline.evaluation.metrics import Bootstrap, Figures, measure
 from pipeline.tables import replace_json
@@ -61,9 +60,7 @@ def table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Count, write the results, rewrite the README."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's sentence")
-    if not parser.parse_args().readme:
+    if not arguments.parser(__doc__).parse_args().readme:
         found = {"times": TIMES, "users": USERS, "coverage": coverage()}
         replace_json(readme.results("intervals"), {"machine": machine()} | found)
     readme.rewrite("intervals", table)

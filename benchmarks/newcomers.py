@@ -7,7 +7,6 @@ It writes benchmarks/results/newcomers.json and from that the sentence of the RE
 only the latter).
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import readme
-from benchmarks.accuracy import DATASETS, REAL_DATA, fit_ours, prepare, present
+from benchmarks import arguments, readme
+from benchmarks.accuracy import DATASETS, fit_ours, prepare, present
 from benchmarks.process import machine
 from pipeline.errors import exit_on_user_error
 from pipeline.raw import SCORES_CSV
@@ -100,10 +99,7 @@ def table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Train, tell, compare, write the results, rewrite the README."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=REAL_DATA, help="folder of the real data sets")
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's sentence")
-    options = parser.parse_args()
+    options = arguments.parser(__doc__, real_data=True).parse_args()
     if not options.readme:
         from benchmarks.score import BOOTSTRAP
 

@@ -6,7 +6,6 @@ writes benchmarks/results/parts.json and from that the tables of the README (``-
 latter).
 """
 
-import argparse
 import json
 import tempfile
 from pathlib import Path
@@ -15,10 +14,9 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from benchmarks import readme
+from benchmarks import arguments, readme
 from benchmarks.accuracy import (
     DATASETS,
-    REAL_DATA,
     USUAL,
     chosen,
     fit_ours,
@@ -96,11 +94,9 @@ def study(work: Path, settings: list[str], name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Fit, compare, write the results, rewrite the README."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=REAL_DATA, help="folder of the real data sets")
+    parser = arguments.parser(__doc__, real_data=True)
     parser.add_argument("--only", default=",".join(CLAIMED), help="data sets: %(default)s")
     parser.add_argument("--studies", default=",".join(STUDIES), help="what to study: %(default)s")
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's tables")
     options = parser.parse_args()
     if not options.readme:
         data, path = options.data.absolute(), readme.results("parts")

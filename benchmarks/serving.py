@@ -9,7 +9,6 @@ answers before are there; for all users at once; and from the shell, in turns wi
 README (``--readme``: only the latter).
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import readme
+from benchmarks import arguments, readme
 from benchmarks.accuracy import DATASETS, prepare
 from benchmarks.process import ROOT, machine, measured, served
 from pipeline.errors import UserError, exit_on_user_error
@@ -181,9 +180,8 @@ def table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Train, ask, write the results, rewrite the README."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--model", type=Path, help="folder of a trained model; default: train one")
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's table")
     options = parser.parse_args()
     if not options.readme:
         os.environ.pop("MLFLOW_TRACKING_URI", None)  # the runs vanish with the working folder

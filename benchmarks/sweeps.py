@@ -5,16 +5,14 @@ fresh tracking store. It writes benchmarks/results/sweeps.json and from that the
 (``--readme``: only the latter).
 """
 
-import argparse
 import os
 import tempfile
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import readme
-from benchmarks.accuracy import DATASETS, REAL_DATA, overrides, present
+from benchmarks import arguments, readme
+from benchmarks.accuracy import DATASETS, overrides, present
 from benchmarks.process import machine, measured
 from pipeline.errors import exit_on_user_error
 from pipeline.tables import replace_json
@@ -94,10 +92,7 @@ def table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Sweep, write the results, rewrite the README."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, default=REAL_DATA, help="folder of the real data sets")
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's lines")
-    options = parser.parse_args()
+    options = arguments.parser(__doc__, real_data=True).parse_args()
     if not options.readme:
         data = options.data.absolute()
         present([DATASET], data)

@@ -8,7 +8,6 @@ copies of memory the network and a sweep of the posterior reach. It writes
 benchmarks/results/training.json and from that the tables of the README (``--readme``: only that).
 """
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from benchmarks import readme
+from benchmarks import arguments, readme
 from benchmarks.accuracy import Dataset, prepare
 from benchmarks.process import machine
 from pipeline.compose import compose
@@ -181,9 +180,7 @@ def table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure, write the results, rewrite the README."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--readme", action="store_true", help="only rewrite the README's tables")
-    if not parser.parse_args().readme:
+    if not arguments.parser(__doc__).parse_args().readme:
         from pipeline.model import use_threads
 
         use_threads(None)
