@@ -16,9 +16,7 @@ def difference(recommender: Recommender, person: Person) -> Array:
     Returns:
         float32 [titles].
     """
-    stranger = recommender.learned(np.zeros(0, int), np.zeros(0)).taste
-    scores = [recommender.scorer.scores(taste) for taste in (person.taste, stranger)]
-    more = scores[0] - scores[1]
+    more = recommender.scorer.scores(person.taste) - recommender.stranger
     return more - more[1:].mean()
 
 

@@ -76,10 +76,9 @@ class Reasons:
         back = np.matmul(vectors, learned.covariance[:, : scorer.deep])
         drawn = np.matmul(back, learned.design.swapaxes(1, 2)) * learned.pull[:, None]
         each = drawn.mean(0)  # titles times rated titles
-        found = []
+        own, found = weights[:, scorer.deep + 1 :].mean(0), []
         for place, row in enumerate(rows):
             title = float(scorer.offset[:, row].mean()) - constant
-            own = weights[:, scorer.deep + 1 :].mean(0)
             crosses = self._crosses(own, int(row)) if scorer.wide else []
             embedding = float(whole[place] - each[place].sum())
             parts = Parts(base, title, crosses, each[place], embedding, 0.0)

@@ -137,6 +137,11 @@ class Recommender:
         none, total = np.zeros(0, np.float32), (int(rating.sum()), len(rating))
         return Learned(taste or Taste(0, total, none, none), none, none, none)
 
+    @cached_property
+    def stranger(self) -> Array:
+        """What somebody who has rated nothing is predicted to give: float32 [titles]."""
+        return self.scorer.scores(self.learned(np.zeros(0, int), np.zeros(0)).taste)
+
     def recommend(
         self,
         person: Person,
