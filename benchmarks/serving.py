@@ -74,22 +74,28 @@ def warm(folder: Path) -> tuple[dict[str, Any], list[int], list[int]]:
     return found, users, recommender.titles.ids.known[1:].tolist()
 
 
-@contextlib.contextmanager
-def stored(folder: Path, work: Path) -> Iterator[str]:
-    """Store the model in MLflow and serve it; yields the address that answers."""
+def stored(folder: Path, work: Path) -> tuple[str, str]:
+    """Store the model with MLflow, in a new store; returns the addresses of model and store."""
     import mlflow
 
     from pipeline.logs import log_model
 
     store = f"sqlite:///{work}/mlflow.db"
     mlflow.set_tracking_uri(store)
-    mlflow.create_experiment("serving", (work / "mlruns").as_uri())
-    with mlflow.start_run(experiment_id="1") as run:
+    experiment = mlflow.create_experiment("serving", (work / "mlruns").as_uri())
+    with mlflow.start_run(experiment_id=experiment) as run:
         log_model(folder)
-    words = ("models", "serve", "-m", f"runs:/{run.info.run_id}/model", "--env-manager", "local")
-    environment = os.environ | {"MLFLOW_TRACKING_URI": store}
-    with served("mlflow", *words, "-p", health="health", environment=environment) as address:
-        yield f"{address}/invocations"
+    return f"runs:/{run.info.run_id}/model", store
+
+
+@contextlib.contextmanager
+def service(model: str, store: str, cwd: Path) -> Iterator[str]:
+    """Run ``mlflow models serve`` on what ``stored`` returned; yields the server's address."""
+    words = ("models", "serve", "-m", model, "--env-manager", "local", "-p")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"MLFLOW_TRACKING_URI": store, "PATH": path}
+    with served("mlflow", *words, health="health", cwd=cwd, environment=environment) as address:
+        yield address
 
 
 def asked(users: list[int], titles: list[int]) -> list[bytes]:
@@ -194,8 +200,8 @@ def main() -> None:
             print(f"warm {found}", flush=True)
             shell = cold(folder, users[0])
             print(f"cold {shell}", flush=True)
-            with stored(folder, work) as address:
-                http = load(address, asked(users, titles))
+            with service(*stored(folder, work), cwd=work) as address:
+                http = load(f"{address}/invocations", asked(users, titles))
             print(f"http {http}", flush=True)
         results = {"warm": found, "http": http, "everyone": everyone, "cold": shell}
         replace_json(readme.results("serving"), {"machine": machine()} | results)

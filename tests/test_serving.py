@@ -1,8 +1,6 @@
 """The model as MLflow serves it: loaded without this repository, and asked over HTTP."""
 
 import json
-import os
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,9 +11,8 @@ import pytest
 from conftest import python
 from mlflow.exceptions import MlflowException
 
-from benchmarks.process import served
+from benchmarks import serving
 from pipeline.config import ROOT
-from pipeline.logs import log_model
 from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.titles import Rated
 
@@ -25,13 +22,7 @@ MINE = [{"anime_id": 10, "rating": 10}, {"title": "titel number 2", "rating": 2}
 @pytest.fixture(scope="module")
 def stored(models, tmp_path_factory):
     """The address of the model in a store of its own, and the store."""
-    folder = tmp_path_factory.mktemp("store")
-    store = f"sqlite:///{folder}/mlflow.db"
-    mlflow.set_tracking_uri(store)
-    mlflow.create_experiment("serving", (folder / "artifacts").as_uri())
-    with mlflow.start_run(experiment_id=mlflow.get_experiment_by_name("serving").experiment_id):
-        log_model(models)
-        return f"runs:/{mlflow.active_run().info.run_id}/model", store
+    return serving.stored(models, tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +34,7 @@ def loaded(stored):
 @pytest.fixture(scope="module")
 def service(stored, tmp_path_factory):
     """The address of ``mlflow models serve``, started in an empty folder."""
-    words = ("models", "serve", "-m", stored[0], "--env-manager", "local", "-p")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = os.environ | {"MLFLOW_TRACKING_URI": stored[1], "PATH": path}
-    empty = tmp_path_factory.mktemp("empty")
-    with served("mlflow", *words, health="health", cwd=empty, environment=environment) as address:
+    with serving.service(*stored, cwd=tmp_path_factory.mktemp("empty")) as address:
         yield address
 
 
