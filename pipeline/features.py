@@ -152,11 +152,14 @@ def table_of(words: dict[str, list[str]]) -> pa.Table:
     return pa.Table.from_pylist(entries, schema=pa.schema(schema))
 
 
-def with_unknown(rows: ibis.Table, index: str) -> ibis.Table:
-    """Put row 0 on top, for anyone unknown: no id, no history, every number at its mean."""
+def with_unknown(rows: ibis.Table, index: str, null: tuple[str, ...] = ()) -> ibis.Table:
+    """Put row 0 on top, for anyone unknown: no id, no history, every number at its mean.
+
+    Columns in ``null`` have not been standardised: their 0 would be no mean, and they get no value.
+    """
     blank = {}
     for name, dtype in rows.schema().items():
-        if dtype.is_string() or name.endswith("_id"):
+        if dtype.is_string() or name.endswith("_id") or name in null:
             blank[name] = ibis.null(dtype)
         elif dtype.is_array():
             blank[name] = ibis.literal([] if dtype.value_type.is_string() else [0], dtype)
@@ -205,7 +208,7 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
             )
     engine.write(with_unknown(user_table, "user"), out / "users.parquet")
     engine.write(with_unknown(item_table, "item"), out / "items.parquet")
-    engine.write(with_unknown(titles(described), "item"), out / "titles.parquet")
+    engine.write(with_unknown(titles(described), "item", null=("year",)), out / "titles.parquet")
     pq.write_table(table_of(words), out / "vocabularies.parquet", compression="snappy")
 
 

@@ -147,7 +147,7 @@ def test_nothing_learned_has_seen_a_validation_or_test_row(engine, tmp_path):
     hidden = pd.MultiIndex.from_frame(rows[["user_id", "item_id"]]).isin(held_out)
     rows.loc[hidden, "rating"] = 1
     after = build(engine, tmp_path / "after", rows)
-    for name in ("train", "users", "items", "vocabularies"):
+    for name in ("train", "users", "items", "titles", "vocabularies"):
         pd.testing.assert_frame_equal(before[name], after[name])
     pd.testing.assert_frame_equal(
         before["test"].drop(columns="rating"), after["test"].drop(columns="rating")
@@ -169,6 +169,7 @@ def test_row_zero_stands_for_anyone_unknown_and_an_unseen_value_has_index_zero(e
     assert tables["users"].iloc[0].drop(["user_id", "name"]).eq(0).all()
     assert np.isnan(tables["users"].user_id[0])
     assert list(tables["items"].genres[0]) == [0]
+    assert tables["titles"].iloc[0][["title", "type", "year"]].isna().all()
     unseen = tables["items"].set_index("item_id").loc[130]
     assert list(unseen.genres) == [0]
     assert "Only in a title nobody rated" not in set(tables["vocabularies"].value)
