@@ -21,7 +21,8 @@ from benchmarks.data import CACHE
 from benchmarks.environment import environment
 from benchmarks.process import ROOT, machine, measured
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tables import FEATURES, METRICS, replace_json
+from pipeline.files import replace_json
+from pipeline.paths import FEATURES, METRICS
 
 
 class Dataset(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks import arguments, readme
 from benchmarks.process import Run, machine, measured, memory, warm
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tables import replace_json, replacing
+from pipeline.files import replace_json, replacing
 
 USERS, ITEMS, RATINGS = 270_033, 24_905, 24_325_191  # of the real data set
 SCORES = "users-score-2023.csv"
@@ -40,7 +40,7 @@ COLUMNS = [  # header; section and key in a size's figures; how a figure is writ
 
 def generate(folder: Path, size: float) -> None:
     """Write a synthetic data set with the share ``size`` of the real users and ratings."""
-    from pipeline.config import Watch
+    from pipeline.settings.sections import Watch
     from pipeline.sources import synthetic
 
     users, ratings, watch = round(size * USERS), round(size * RATINGS), Watch("", "")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.tables import replacing
+from pipeline.files import replacing
 
 REQUIREMENTS = Path(__file__).parent / "peers" / "requirements.txt"
 

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import arguments, readme
 from benchmarks.process import machine
 from pipeline.evaluation.metrics import Bootstrap, Figures, measure
-from pipeline.tables import replace_json
+from pipeline.files import replace_json
 
 TIMES, USERS, RESAMPLES = 200, 500, 1000
 POPULATION = 200_000  # users behind what is held to be true

@@ -5,10 +5,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.config import Model
-from pipeline.model.data import Array, Entities, batches
-from pipeline.model.wide_deep import WideDeep
-from pipeline.rows import ROW
+from pipeline.arrays import Array
+from pipeline.model.network.batches import batches
+from pipeline.model.network.wide_deep import WideDeep
+from pipeline.settings.sections import Model
+from pipeline.tables.earlier import ROW
+from pipeline.tables.entities import Entities
 
 WORDS = {"genres": 22, "type": 7, "source": 17, "studios": 1400}  # as in the real catalogue
 

@@ -18,8 +18,9 @@ from benchmarks import arguments, readme
 from benchmarks.accuracy import DATASETS, fit_ours, prepare, present
 from benchmarks.process import machine
 from pipeline.errors import exit_on_user_error
-from pipeline.raw import SCORES_CSV
-from pipeline.tables import FEATURES, MODELS, replace_json
+from pipeline.files import replace_json
+from pipeline.paths import FEATURES, MODELS
+from pipeline.tables.raw import SCORES_CSV
 
 DATASET = "mal_real"
 HELD_OUT = 0.2  # share of the users

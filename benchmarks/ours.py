@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from pipeline.model.saved import Predictor
-from pipeline.rows import read_rows
-from pipeline.tables import FEATURES, MODELS
+from pipeline.paths import FEATURES, MODELS
+from pipeline.tables.rows import read_rows
 
 if __name__ == "__main__":
     rows, predictor = read_rows(FEATURES, "test")[0], Predictor(MODELS)

@@ -29,7 +29,8 @@ from benchmarks.process import machine, measured
 from pipeline.compose import compose
 from pipeline.errors import exit_on_user_error
 from pipeline.evaluate import floor
-from pipeline.tables import FEATURES, METRICS, replace_json
+from pipeline.files import replace_json
+from pipeline.paths import FEATURES, METRICS
 
 CLAIMED = ("mal_real", "ml-100k", "synthetic")
 SEEDS = {"models": 5, "crosses": 2}
@@ -43,7 +44,7 @@ def models(_: Path) -> dict[str, list[str]]:
 
 def crosses(work: Path) -> dict[str, list[str]]:
     """Name the whole model and those without each cross that the titles have, with overrides."""
-    from pipeline.model.data import read_items
+    from pipeline.tables.entities import read_items
 
     codes = read_items(work / FEATURES / "items.parquet").codes
     settings = OmegaConf.create(compose([]))
@@ -66,7 +67,7 @@ STUDIES = {"models": (models, BOTH), "crosses": (crosses, WHOLE)}
 def study(work: Path, settings: list[str], name: str) -> dict[str, Any]:
     """Fit and score all forms with all seeds, beside the one that the others are compared with."""
     from benchmarks.score import BOOTSTRAP
-    from pipeline.rows import read_rows
+    from pipeline.tables.rows import read_rows
 
     forms, reference = STUDIES[name][0](work), STUDIES[name][1]
     rows, rating = read_rows(work / FEATURES, "test")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Deep
-from pipeline.model.chain import Chain
+from pipeline.model.posterior.gibbs import Chain
+from pipeline.settings.sections import Deep
 
 SIDE = 1536  # of the matrices that are multiplied
 COPIED = 2**28  # bytes

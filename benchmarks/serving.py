@@ -29,7 +29,8 @@ from benchmarks import arguments, readme
 from benchmarks.accuracy import DATASETS, prepare
 from benchmarks.process import ROOT, machine, measured, served
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tables import MODELS, replace_json
+from pipeline.files import replace_json
+from pipeline.paths import MODELS
 
 K = 20
 CALLS, FIRST = 1000, 20  # of the warm process; the first do not count
@@ -78,7 +79,7 @@ def stored(folder: Path, work: Path) -> tuple[str, str]:
     """Store the model with MLflow, in a new store; returns the addresses of model and store."""
     import mlflow
 
-    from pipeline.logs import log_model
+    from pipeline.tracking.logs import log_model
 
     store = f"sqlite:///{work}/mlflow.db"
     mlflow.set_tracking_uri(store)

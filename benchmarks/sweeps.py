@@ -15,7 +15,7 @@ from benchmarks import arguments, readme
 from benchmarks.accuracy import DATASETS, overrides, present
 from benchmarks.process import machine, measured
 from pipeline.errors import exit_on_user_error
-from pipeline.tables import replace_json
+from pipeline.files import replace_json
 
 DATASET = "mal_real"
 SWEPT = ["model=wide,deep,wide_deep", "train.batch_size=1024,2048,4096,8192", "train.epochs=10"]

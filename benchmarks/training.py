@@ -21,9 +21,11 @@ from benchmarks import arguments, readme
 from benchmarks.accuracy import Dataset, prepare
 from benchmarks.process import machine
 from pipeline.compose import compose
-from pipeline.config import Config, check
+from pipeline.config import check
 from pipeline.errors import exit_on_user_error
-from pipeline.tables import FEATURES, replace_json
+from pipeline.files import replace_json
+from pipeline.paths import FEATURES
+from pipeline.settings.sections import Config
 
 USERS, ITEMS = 270_000, 25_000  # about as many as Kaggle's
 SIZES = (  # users, embedding, rows
@@ -83,8 +85,8 @@ def race(features: Path) -> dict[str, Any]:
     import keras
 
     from benchmarks.networks import Ours, Stock
-    from pipeline.model.data import read_items, read_users
-    from pipeline.rows import read_rows
+    from pipeline.tables.entities import read_items, read_users
+    from pipeline.tables.rows import read_rows
 
     config, curves = settings(), {}
     known = read_users(features / "users.parquet"), read_items(features / "items.parquet")
@@ -115,10 +117,10 @@ def shares(features: Path, ours: float) -> dict[str, Any]:
     import tensorflow as tf
 
     from benchmarks import peak
-    from pipeline.model.chain import Chain
-    from pipeline.model.data import read_items
-    from pipeline.model.posterior import condition
-    from pipeline.rows import read_rows
+    from pipeline.model.posterior.gibbs import Chain
+    from pipeline.model.posterior.sampler import condition
+    from pipeline.tables.entities import read_items
+    from pipeline.tables.rows import read_rows
 
     config = settings()
     assert config.posterior is not None

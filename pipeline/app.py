@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pipeline.config import ROOT
 from pipeline.errors import UserError
-from pipeline.recommender import lists
-from pipeline.recommender.profile import by_decade, by_genre, difference
+from pipeline.paths import MODELS, ROOT
+from pipeline.recommender import rating_files
 from pipeline.recommender.recommender import Person, Recommender
+from pipeline.recommender.taste_profile import by_decade, by_genre, difference
 from pipeline.recommender.titles import Rated, Wanted, about
-from pipeline.tables import MODELS
 
 MATCHES, LISTED = 5, 20
 NO_REASON = "nothing of what you rated speaks for it"
@@ -69,7 +68,7 @@ def search(recommender: Recommender) -> None:
         file = st.file_uploader("CSV with title and rating, or MyAnimeList's XML export")
         if file is not None and st.session_state.get("file") != file.file_id:
             try:
-                found = lists.parse(file.name, file.getvalue(), recommender.scorer.scale)
+                found = rating_files.parse(file.name, file.getvalue(), recommender.scorer.scale)
                 person = recommender.newcomer(found)
             except UserError as error:
                 st.error(plain(str(error)))

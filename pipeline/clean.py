@@ -1,9 +1,10 @@
 """Stage clean: typed tables of ratings, items and users, with every dropped row accounted for.
 
 In: the CSV files of data/raw. Out, in data/clean: ``ratings``, ``items`` and ``users``, whose
-columns pipeline/schema.py describes, and ``rejected``, a row for each that was dropped: which table
-and file, its number there (the first below the header is 1), the reason, and its ids and rating as
-far as they could be read. metrics/clean.json has the numbers of rows read, kept and rejected.
+columns pipeline/tables/schema.py describes, and ``rejected``, a row for each that was dropped:
+which table and file, its number there (the first below the header is 1), the reason, and its
+ids and rating as far as they could be read. metrics/clean.json has the numbers
+of rows read, kept and rejected.
 """
 
 from pathlib import Path
@@ -13,12 +14,14 @@ import ibis
 import pyarrow.parquet as pq
 from ibis import _
 
-from pipeline.config import Clean, Dataset, load
-from pipeline.engine import Engine, collect, connect, count
+from pipeline.config import load
 from pipeline.errors import UserError, run_stage
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, read_csv
-from pipeline.schema import ITEMS, MISSING, RATINGS, USERS, Column
-from pipeline.tables import CLEAN, METRICS, RAW, replace_json, replacing
+from pipeline.files import replace_json, replacing
+from pipeline.paths import CLEAN, METRICS, RAW
+from pipeline.settings.sections import Clean, Dataset
+from pipeline.tables.engine import Engine, collect, connect, count
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, read_csv
+from pipeline.tables.schema import ITEMS, MISSING, RATINGS, USERS, Column
 
 IN_TEST = "also in the test set"  # no fault of the row's
 IDS = ["user_id", "item_id"]

@@ -8,10 +8,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config import PARAMS, ROOT, check
+from pipeline.config import check
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.files import replace_text
+from pipeline.paths import PARAMS, ROOT
 from pipeline.plugins.hydra_plugins import from_root  # noqa: F401 - registers the resolvers of conf/
-from pipeline.tables import replace_text
 
 PLUGINS = str(ROOT / "pipeline" / "plugins")
 sys.path.append(PLUGINS)  # Hydra looks for hydra_plugins on the path

@@ -8,7 +8,8 @@ metrics/download.json: the size of each file in bytes, and what the source knows
 from pipeline import sources
 from pipeline.config import load
 from pipeline.errors import run_stage
-from pipeline.tables import METRICS, RAW, replace_json, replacing
+from pipeline.files import replace_json, replacing
+from pipeline.paths import METRICS, RAW
 
 
 def main() -> None:

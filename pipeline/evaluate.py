@@ -14,25 +14,18 @@ import pandas as pd
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from pipeline import champion, logs, tracking
-from pipeline.config import Config, Evaluate, load
+from pipeline.config import load
 from pipeline.errors import run_stage
 from pipeline.evaluation import ranking
 from pipeline.evaluation.metrics import GROUPS, Bootstrap, by_size, difference, measure
-from pipeline.rows import read_rows
-from pipeline.tables import (
-    FEATURES,
-    METRICS,
-    MODELS,
-    PLOTS,
-    REPORT,
-    replace_csv,
-    replace_json,
-    replace_text,
-)
+from pipeline.files import replace_csv, replace_json, replace_text
+from pipeline.paths import FEATURES, METRICS, MODELS, PLOTS, REPORT
+from pipeline.settings.sections import Config, Evaluate
+from pipeline.tables.rows import read_rows
+from pipeline.tracking import champion, logs, runs
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.peers import Peers
+    from pipeline.evaluation.references import Peers
     from pipeline.model.saved import Predictor
 
 
@@ -56,8 +49,8 @@ def evaluate(settings: Evaluate, features: Path, predictor: "Predictor") -> Eval
     Raises:
         UserError: something that is known of the rows knows their ratings.
     """
-    from pipeline.evaluation import embedding, segments
-    from pipeline.evaluation.peers import peers
+    from pipeline.evaluation import embedding_map, segments
+    from pipeline.evaluation.references import peers
 
     bootstrap = Bootstrap(settings.bootstrap, settings.seed)
     known = peers(features.resolve(), predictor.scale, bootstrap, settings.sample)
@@ -87,7 +80,7 @@ def evaluate(settings: Evaluate, features: Path, predictor: "Predictor") -> Eval
     tables = {
         "calibration": calibration(rating, prediction),
         **segments.tables(ways, errors, base, user, bootstrap),
-        "embedding_map": embedding.table(predictor, segments.read_titles(features)),
+        "embedding_map": embedding_map.table(predictor, segments.read_titles(features)),
     }
     columns = {"user": user, "item": rows["item"], "rating": rating, "prediction": prediction}
     return Evaluation(figures, tables, pd.DataFrame(columns))
@@ -167,7 +160,7 @@ def main() -> None:
     predictor = Predictor(MODELS)
     trained = (MODELS / "run_id").read_text().strip()
     # Two threads that wait for each other while another process has a core take ten times as long.
-    with tracking.run(config, resume=trained) as run, threadpool_limits(1):
+    with runs.run(config, resume=trained) as run, threadpool_limits(1):
         found = evaluate(config.evaluate, FEATURES, predictor)
         found.figures.update(floor(METRICS / "download.json"))
         drawn = pictures(found, predictor.scale)

@@ -19,24 +19,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import _
 
-from pipeline.config import Features, load
-from pipeline.engine import Engine, collect, connect
+from pipeline.config import load
 from pipeline.errors import UserError, run_stage
-from pipeline.split import ORDER, TEST, TRAIN, VALID, method_of, split, uniform
-from pipeline.tables import BLOCKS, CLEAN, FEATURES, replacing
-
-
-def dealt(train: ibis.Table, seed: int) -> ibis.Table:
-    """Deal the training rows to BLOCKS at random, by a hash: ``block`` (int8), from 0.
-
-    What is known of a user or title when a row is trained on are the ratings of *earlier* blocks:
-    the "ordered target statistics" of CatBoost (Prokhorenkova et al. 2018, arXiv 1706.09516), in
-    blocks. A row never sees its own rating, and unlike "all but mine" the figure cannot be
-    subtracted from a learned total to recover it. It also shows the model every length of history,
-    from none on.
-    """
-    place = uniform(train.user_id, train.item_id, seed, ORDER)
-    return train.mutate(block=(place * BLOCKS).floor().cast("int8"))
+from pipeline.files import replacing
+from pipeline.paths import CLEAN, FEATURES
+from pipeline.settings.sections import Features
+from pipeline.tables.earlier import dealt
+from pipeline.tables.engine import Engine, collect, connect
+from pipeline.tables.split import TEST, TRAIN, VALID, method_of, split
 
 
 def entities(attributes: ibis.Table, train: ibis.Table, name: str) -> ibis.Table:

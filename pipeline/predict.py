@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.config import ROOT
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.files import destination
+from pipeline.paths import MODELS, ROOT
 from pipeline.recommender.recommender import Recommender
-from pipeline.tables import MODELS, destination
 
 IDS = ("user_id", "anime_id")
 ROWS = 131_072  # read, predicted and written at a time: they bound memory

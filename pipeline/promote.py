@@ -13,11 +13,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from pipeline import tracking
 from pipeline.compose import compose
-from pipeline.config import PARAMS, ROOT, check
+from pipeline.config import check
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tables import replace_text
+from pipeline.files import replace_text
+from pipeline.paths import PARAMS, ROOT
+from pipeline.tracking import runs
 
 EXPERIMENTS = ROOT / "conf" / "experiment"
 
@@ -31,7 +32,7 @@ def chosen(run_id: str | None) -> Any:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    tracking.connect()
+    runs.connect()
     if run_id is None:
         sweeps = mlflow.search_runs(
             filter_string="tags.sweep != ''", output_format="list", max_results=1
@@ -47,7 +48,7 @@ def chosen(run_id: str | None) -> Any:
         return run
     jobs = mlflow.search_runs(
         filter_string=f"tags.mlflow.parentRunId = '{run_id}' and metrics.test_mse >= 0",
-        order_by=[f"metrics.{tracking.BEST}"], output_format="list", max_results=1,
+        order_by=[f"metrics.{runs.BEST}"], output_format="list", max_results=1,
     )  # fmt: skip
     if not jobs:
         raise UserError(f"run {run_id} is no sweep with a finished job, and no job of one.")

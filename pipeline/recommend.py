@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import ROOT
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tables import MODELS, destination
+from pipeline.files import destination
+from pipeline.paths import MODELS, ROOT
 
 if TYPE_CHECKING:
     from pipeline.recommender.recommender import Recommender
@@ -78,9 +78,9 @@ def find(options: argparse.Namespace, recommender: "Recommender", wanted: "Wante
     if options.user is not None:
         person = recommender.user(options.user)
     else:
-        from pipeline.recommender import lists
+        from pipeline.recommender import rating_files
 
-        person = recommender.newcomer(lists.read(options.ratings, recommender.scorer.scale))
+        person = recommender.newcomer(rating_files.read(options.ratings, recommender.scorer.scale))
     return recommender.recommend(person, options.k, wanted, options.diversity)
 
 
@@ -93,7 +93,7 @@ def write(out: Path, recommender: "Recommender", number: int, wanted: "Wanted") 
     import pyarrow.parquet as pq
     from rich.progress import track
 
-    from pipeline.recommender.everyone import SCHEMA, USERS, Everyone
+    from pipeline.recommender.batch import SCHEMA, USERS, Everyone
 
     everyone = Everyone(recommender, number, wanted)
     with destination(out) as new, pq.ParquetWriter(new, SCHEMA) as writer:

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.evaluation.names import NAMES
-from pipeline.tables import METRICS, MODELS
+from pipeline.evaluation.labels import NAMES
+from pipeline.paths import METRICS, MODELS
 
 if TYPE_CHECKING:
     import pandas as pd

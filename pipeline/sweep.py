@@ -18,11 +18,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import tracking
 from pipeline.compose import PLUGINS
-from pipeline.config import PARAMS, ROOT, check
+from pipeline.config import check
 from pipeline.errors import UserError
-from pipeline.tables import METRICS, replace_text
+from pipeline.files import replace_text
+from pipeline.paths import METRICS, PARAMS, ROOT
+from pipeline.tracking import runs
 
 JOBS = ROOT / ".dvc" / "tmp" / "jobs"  # where jobs work
 
@@ -50,16 +51,17 @@ def job(settings: DictConfig) -> float:
 
 def work(overrides: list[str], settings: DictConfig) -> float:
     """Train and evaluate in a folder of the job's own, or find that this was done before."""
-    from pipeline import sweep_runs, upstream
+    from pipeline.sweeps import runs as sweep_runs
+    from pipeline.sweeps import stage_cache
 
     plain = OmegaConf.to_container(settings, resolve=True)
-    origins = upstream.origins(DictConfig(plain))
+    origins = stage_cache.origins(DictConfig(plain))
     identity = sweep_runs.identify([origins, plain])
     before = sweep_runs.finished(identity)
     if before is not None:
         return before
     from pipeline import evaluate, train
-    from pipeline.pruning import HopelessError
+    from pipeline.sweeps.pruning import HopelessError
 
     folder = JOBS / identity
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +70,7 @@ def work(overrides: list[str], settings: DictConfig) -> float:
     with contextlib.chdir(folder), sweep_runs.child(overrides, identity, pruner, curve):
         check(settings)
         replace_text(PARAMS, OmegaConf.to_yaml(settings, resolve=True))
-        upstream.provide(origins)
+        stage_cache.provide(origins)
         try:
             train.main()
             evaluate.main()
@@ -91,8 +93,8 @@ def main() -> None:
     except KeyboardInterrupt:
         status = "KILLED"
     finally:
-        if tracking.SWEEP_RUN in os.environ:
-            from pipeline import sweep_runs
+        if runs.SWEEP_RUN in os.environ:
+            from pipeline.sweeps import runs as sweep_runs
 
             failed = sweep_runs.close(status)
     again = "The same call again does what is not done."

@@ -10,34 +10,28 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from pipeline import logs, tracking
 from pipeline.config import load
 from pipeline.errors import run_stage
-from pipeline.rows import read_rows
-from pipeline.tables import (
-    CHECKPOINT,
-    FEATURES,
-    METRICS,
-    MODELS,
-    PLOTS,
-    replace_csv,
-    replace_json,
-    replacing,
-)
+from pipeline.files import replace_csv, replace_json, replacing
+from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODELS, PLOTS
+from pipeline.tables.rows import read_rows
+from pipeline.tracking import logs, runs
 
 
 def main() -> None:
     """Run the stage on params.yaml."""
     config = load()
     from pipeline.model import use_threads
-    from pipeline.model.checkpoint import Checkpoint
-    from pipeline.model.fit import fit  # after the settings are checked: TensorFlow takes seconds
-    from pipeline.model.posterior import sample
+    from pipeline.model.network.fit import (
+        fit,  # after the settings are checked: TensorFlow takes seconds
+    )
+    from pipeline.model.posterior.checkpoint import Checkpoint
+    from pipeline.model.posterior.sampler import sample
     from pipeline.model.saved import Predictor, save
 
     use_threads(config.train.threads)
-    with tracking.run(config) as run:
-        rows = {part: tracking.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
+    with runs.run(config) as run:
+        rows = {part: runs.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
         checkpoint = Checkpoint(CHECKPOINT, [rows, asdict(config)])
         network, points = fit(config, FEATURES, logs.log_epoch)
         kept = sample(config, FEATURES, logs.log_draws, checkpoint)

@@ -5,9 +5,9 @@ import io
 import random
 import zipfile
 
-from pipeline.config import Watch
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
+from pipeline.settings.sections import Watch
 from pipeline.sources import kaggle, movielens
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 
 WATCH = Watch("", "")
 FILES = {

@@ -15,8 +15,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from benchmarks.process import served
-from pipeline import tracking, views
-from pipeline.tables import MODELS, REPORT
+from pipeline.paths import MODELS, REPORT
+from pipeline.tracking import runs, views
 
 WAIT = 60_000  # ms for the UI to show something
 
@@ -238,15 +238,15 @@ def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     read(REPORT, folder / "report.png")
-    tracking.connect()
+    runs.connect()
     parent = mlflow.search_runs(filter_string="tags.sweep != ''", output_format="list")[0]
     query = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
     children = mlflow.search_runs(filter_string=query, output_format="list")
-    with ui(tracking.ROOT) as address:
+    with ui(runs.ROOT) as address:
         walk(address, parent.info.experiment_id, parent, children, folder)
     titles = pq.read_table(MODELS / "titles.parquet")["title"].to_pylist()
     names = list(dict.fromkeys(titles[1:]))
-    with page(tracking.ROOT) as address:
+    with page(runs.ROOT) as address:
         ratings = list(zip(names[:5], (9, 8, 3, 10, 5), strict=True))
         rate(address, ratings, folder / "page.png")
 

@@ -16,9 +16,11 @@ from hypothesis import settings
 from omegaconf import OmegaConf
 
 from pipeline.compose import compose
-from pipeline.config import ROOT, Duckdb, check
-from pipeline.engine import connect
-from pipeline.tables import BLOCKS
+from pipeline.config import check
+from pipeline.paths import ROOT
+from pipeline.settings.sections import Duckdb
+from pipeline.tables.earlier import BLOCKS
+from pipeline.tables.engine import connect
 
 settings.register_profile(
     "default",
@@ -107,14 +109,15 @@ DRAWS = [
 
 def train(features, folder, *overrides):
     """Train a small model into a folder; it has draws unless ``posterior=none`` is asked for."""
-    from pipeline.model import posterior, saved
-    from pipeline.model.checkpoint import Checkpoint
-    from pipeline.model.fit import fit
+    from pipeline.model import saved
+    from pipeline.model.network.fit import fit
+    from pipeline.model.posterior import sampler
+    from pipeline.model.posterior.checkpoint import Checkpoint
 
     draws = [] if "posterior=none" in overrides else DRAWS
     settings = model_settings("train.epochs=3", *draws, *overrides)
     network, _ = fit(settings, features, lambda _: None)
-    kept = posterior.sample(settings, features, lambda *_: None, Checkpoint(folder / "c", 0))
+    kept = sampler.sample(settings, features, lambda *_: None, Checkpoint(folder / "c", 0))
     saved.save(network, kept, settings, features, folder)
     return folder
 

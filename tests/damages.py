@@ -6,7 +6,7 @@ import random
 
 from hypothesis import strategies as st
 
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
 
 SCALE = range(1, 11)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from conftest import ITEMS, USERS
 
-from pipeline.evaluation import baselines, peers
+from pipeline.evaluation import baselines, references
 from pipeline.evaluation.baselines import Biases, Pairs
 from pipeline.evaluation.metrics import Bootstrap
 from pipeline.evaluation.trees import inputs
-from pipeline.model.data import read_items, read_users
-from pipeline.rows import read_rows
+from pipeline.tables.entities import read_items, read_users
+from pipeline.tables.rows import read_rows
 
 
 def test_biases_are_the_regularised_least_squares_solution():
@@ -54,7 +54,7 @@ def test_neighbours_are_what_the_formula_says(monkeypatch):
 
 def made(features, sample):
     """The ratings of the test rows, and the baselines' predictions of them."""
-    found = peers.peers.__wrapped__(features, (1, 10), Bootstrap(resamples=20, seed=0), sample)
+    found = references.peers.__wrapped__(features, (1, 10), Bootstrap(resamples=20, seed=0), sample)
     return read_rows(features, "test")[1], found.predictions
 
 
@@ -88,9 +88,9 @@ def test_of_too_many_ratings_those_of_some_users_are_taken(features, monkeypatch
 
 
 def test_jobs_that_share_tables_share_their_baselines(features):
-    one, again = (peers.peers(features, (1, 10), Bootstrap(5, 0), 10**6) for _ in range(2))
+    one, again = (references.peers(features, (1, 10), Bootstrap(5, 0), 10**6) for _ in range(2))
     assert one is again
-    assert one is not peers.peers(features, (1, 10), Bootstrap(5, 1), 10**6)
+    assert one is not references.peers(features, (1, 10), Bootstrap(5, 1), 10**6)
 
 
 def test_the_columns_of_the_trees_are_the_features_of_the_model(features):

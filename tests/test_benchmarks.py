@@ -25,11 +25,11 @@ from benchmarks import (
 )
 from benchmarks.peers import rows as peers
 from pipeline.clean import clean
-from pipeline.config import Clean, Duckdb, Watch
-from pipeline.engine import connect
 from pipeline.errors import UserError
-from pipeline.rows import read_rows
+from pipeline.settings.sections import Clean, Duckdb, Watch
 from pipeline.sources import synthetic
+from pipeline.tables.engine import connect
+from pipeline.tables.rows import read_rows
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from conftest import model_settings
 from mlflow.entities import LoggedModelOutput
 
-from pipeline import champion, tracking
+from pipeline.tracking import champion, runs
 
 NAME = "anime-ratings-synthetic"
 
@@ -16,7 +16,7 @@ NAME = "anime-ratings-synthetic"
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    tracking.connect()
+    runs.connect()
 
 
 def rows(noise, seed=0, n=600):

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import clean
-from pipeline.config import Clean, Dataset, Watch
 from pipeline.errors import UserError
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
-from pipeline.schema import ITEMS, RATINGS, USERS
+from pipeline.settings.sections import Clean, Dataset, Watch
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.tables.schema import ITEMS, RATINGS, USERS
 
 DATASET = Dataset("any", 1, 10, Watch("", ""))
 

@@ -6,8 +6,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from pipeline.compose import compose
-from pipeline.config import PARAMS, ROOT, check, load
+from pipeline.config import check, load
 from pipeline.errors import UserError
+from pipeline.paths import PARAMS, ROOT
 from pipeline.plugins.hydra_plugins.from_root import from_root
 
 GROUPS = {

@@ -9,10 +9,9 @@ import pytest
 from archives import FILES, ML_ZIP, contents, mal_2023, movielens_1m, zipped
 from server import Server
 
-from pipeline import fetch
 from pipeline.errors import UserError
-from pipeline.raw import SCORES_CSV
-from pipeline.sources import kaggle, movielens
+from pipeline.sources import archives, kaggle, movielens
+from pipeline.tables.raw import SCORES_CSV
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def surroundings(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(fetch, "TIMEOUT", 1.0)
+    monkeypatch.setattr(archives, "TIMEOUT", 1.0)
     return tmp_path
 
 

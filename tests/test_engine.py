@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import clean, features
-from pipeline.config import ROOT, Clean, Dataset, Duckdb, Features, Pyspark, Watch
-from pipeline.engine import connect
 from pipeline.errors import UserError
+from pipeline.paths import ROOT
+from pipeline.settings.sections import Clean, Dataset, Duckdb, Features, Pyspark, Watch
 from pipeline.sources import synthetic
-from pipeline.split import split
+from pipeline.tables.engine import connect
+from pipeline.tables.split import split
 
 DATASET = Dataset("any", 1, 10, Watch("", ""))
 FEATURES = Features("auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=2, min_titles=2)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from conftest import python, real_data, run
 
-from pipeline.config import Watch
-from pipeline.raw import SCORES_CSV
+from pipeline.settings.sections import Watch
 from pipeline.sources import synthetic
+from pipeline.tables.raw import SCORES_CSV
 
 PAIR = ["user_id", "anime_id", "rating"]
 

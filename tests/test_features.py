@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import features
-from pipeline.config import Features
 from pipeline.errors import UserError
-from pipeline.rows import HISTORY, earlier, read_rows
-from pipeline.split import TRAIN, split, uniform
-from pipeline.tables import BLOCKS
+from pipeline.settings.sections import Features
+from pipeline.tables.earlier import BLOCKS, HISTORY, earlier
+from pipeline.tables.rows import read_rows
+from pipeline.tables.split import TRAIN, split, uniform
 
 SETTINGS = Features(
     split="auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=1, min_titles=1

@@ -17,13 +17,14 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from pipeline.clean import clean
-from pipeline.config import Clean, Duckdb, Watch
-from pipeline.engine import connect
 from pipeline.errors import UserError
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
-from pipeline.schema import RATINGS
+from pipeline.files import replacing
+from pipeline.paths import CLEAN, RAW
+from pipeline.settings.sections import Clean, Duckdb, Watch
 from pipeline.sources import local
-from pipeline.tables import CLEAN, RAW, replacing
+from pipeline.tables.engine import connect
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
+from pipeline.tables.schema import RATINGS
 
 EXAMPLES = 25  # of each kind of damage
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.recommender.lists import read
+from pipeline.recommender.rating_files import read
 from pipeline.recommender.titles import Rated
 
 XML = """<?xml version="1.0" encoding="UTF-8" ?>

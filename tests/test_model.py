@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.model import data, saved
-from pipeline.model.fit import Curve, fit
-from pipeline.model.optimizers import SparseAdagrad, SparseFtrl
-from pipeline.model.table import Table
-from pipeline.model.wide import hashed_cross
-from pipeline.rows import read_rows
+from pipeline.model import saved
+from pipeline.model.network import batches
+from pipeline.model.network.embedding import Table
+from pipeline.model.network.fit import Curve, fit
+from pipeline.model.network.optimizers import SparseAdagrad, SparseFtrl
+from pipeline.model.network.wide import hashed_cross
+from pipeline.tables.rows import read_rows
 
 
 def trained(features, *overrides):
@@ -112,10 +113,10 @@ def test_a_folder_without_a_model_says_how_to_make_one(tmp_path):
 def test_an_epoch_shows_every_row_once_in_a_new_order(n, size, seed):
     rows = {"user": np.arange(n, dtype="int32")}
     steps = -(-n // size)
-    batches = iter(data.batches(rows, size, seed))
-    epochs = [np.concatenate([next(batches)["user"] for _ in range(steps)]) for _ in range(2)]
+    stream = iter(batches.batches(rows, size, seed))
+    epochs = [np.concatenate([next(stream)["user"] for _ in range(steps)]) for _ in range(2)]
     assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
-    plain = np.concatenate([batch["user"] for batch in data.batches(rows, size)])
+    plain = np.concatenate([batch["user"] for batch in batches.batches(rows, size)])
     assert plain.tolist() == list(range(n))
 
 

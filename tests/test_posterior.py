@@ -7,17 +7,17 @@ from conftest import ITEMS, model_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.artifact.draws import Draw
 from pipeline.errors import UserError
-from pipeline.model import posterior
-from pipeline.model.algebra import inner
-from pipeline.model.blocks import blocks
-from pipeline.model.checkpoint import Checkpoint
-from pipeline.model.draws import Draws
-from pipeline.model.grades import Grades, expected, share
-from pipeline.model.history import components
-from pipeline.model.random import Random
-from pipeline.rows import read_rows
-from pipeline.stored import Draw
+from pipeline.model.posterior import sampler
+from pipeline.model.posterior.algebra import inner
+from pipeline.model.posterior.blocks import blocks
+from pipeline.model.posterior.checkpoint import Checkpoint
+from pipeline.model.posterior.distributions import Random
+from pipeline.model.posterior.draws import Draws
+from pipeline.model.posterior.history import components
+from pipeline.model.posterior.ordered_probit import Grades, expected, share
+from pipeline.tables.rows import read_rows
 
 SMALL = ["posterior.embedding=3", "posterior.history=5", "posterior.sweeps=12"]
 
@@ -28,7 +28,7 @@ def settings(*overrides):
 
 
 def sampled(features, folder, *overrides):
-    return posterior.sample(
+    return sampler.sample(
         settings(*overrides), features, lambda *_: None, Checkpoint(folder, [*overrides])
     )
 
@@ -61,7 +61,7 @@ def test_a_history_knows_who_rated_what_and_no_rating():
     assert history[[0, 4]] == pytest.approx(0, abs=1e-6), "of nobody known there is no history"
 
 
-@pytest.mark.parametrize("member", posterior.MEMBERS)
+@pytest.mark.parametrize("member", sampler.MEMBERS)
 @pytest.mark.parametrize("model", ["wide", "deep", "wide_deep"])
 def test_every_member_of_every_model_learns_the_planted_taste(features, tmp_path, model, member):
     chosen = [f"model={model}", f"posterior.members=[{member}]", "posterior.sweeps=40"]
@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_draws_and_another_does_not(features, tmp_p
 @pytest.mark.parametrize("killed_after", [1, 5, 14, 30])
 def test_a_killed_run_goes_on_to_the_very_same_draws(features, tmp_path, monkeypatch, killed_after):
     whole = sampled(features, tmp_path / "whole")
-    swept, count = posterior.swept, []
+    swept, count = sampler.swept, []
 
     def dies(*arguments):
         count.append(1)
@@ -102,10 +102,10 @@ def test_a_killed_run_goes_on_to_the_very_same_draws(features, tmp_path, monkeyp
             raise KeyboardInterrupt
         return swept(*arguments)
 
-    monkeypatch.setattr(posterior, "swept", dies)
+    monkeypatch.setattr(sampler, "swept", dies)
     with pytest.raises(KeyboardInterrupt):
         sampled(features, tmp_path / "cut")
-    monkeypatch.setattr(posterior, "swept", swept)
+    monkeypatch.setattr(sampler, "swept", swept)
     resumed = sampled(features, tmp_path / "cut")
     for one, other in zip(resumed.draws, whole.draws, strict=True):
         for field in Draw._fields:
@@ -122,7 +122,7 @@ def test_a_checkpoint_of_other_settings_is_not_used(tmp_path):
 
 def test_weights_that_are_no_numbers_stop_the_run_and_say_what_to_do():
     with pytest.raises(UserError, match=r"member normal diverged in sweep 3; lower posterior"):
-        posterior.swept(lambda: tf.constant(np.nan), "normal", 3)
+        sampler.swept(lambda: tf.constant(np.nan), "normal", 3)
 
 
 def test_thresholds_find_the_shares_of_the_grades():

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline import predict
 from pipeline.errors import UserError
+from pipeline.files import destination
 from pipeline.predict import predict_csv, predict_parquet
-from pipeline.tables import destination
 
 
 def mean(user_id, anime_id):

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.evaluation import probes
+from pipeline.evaluation import leaks
 from pipeline.evaluation.metrics import Bootstrap
-from pipeline.model.data import read_items, read_users
+from pipeline.tables.entities import read_items, read_users
 
 BOOTSTRAP = Bootstrap(resamples=100, seed=0)
 USERS, ITEMS, RATINGS = 300, 80, 9000
@@ -52,7 +52,7 @@ def write(folder, known=("train",), completed=None):
 
 def probe(folder):
     users, items = read_users(folder / "users.parquet"), read_items(folder / "items.parquet")
-    return probes.probe(folder, users, items, BOOTSTRAP)
+    return leaks.probe(folder, users, items, BOOTSTRAP)
 
 
 def test_honest_tables_pass_however_much_they_know_of_taste(tmp_path):
@@ -60,7 +60,7 @@ def test_honest_tables_pass_however_much_they_know_of_taste(tmp_path):
     assert found["histories"] == 0
     assert found["attributes"].keys() == {"user.completed", "item.episodes"}
     for name in ("shuffled_test", "shuffled_train"):
-        assert found[name][0] < probes.GAIN
+        assert found[name][0] < leaks.GAIN
 
 
 def test_sums_over_the_test_rows_are_found(tmp_path):
@@ -87,7 +87,7 @@ def test_so_is_one_that_is_rounded(tmp_path):
 
 
 def test_a_history_that_holds_the_row_s_own_rating_is_found(tmp_path, monkeypatch):
-    honest = probes.with_earlier
+    honest = leaks.with_earlier
 
     def leaky(table, rating):
         rows = honest(table, rating)
@@ -96,7 +96,7 @@ def test_a_history_that_holds_the_row_s_own_rating_is_found(tmp_path, monkeypatc
             "user_count": rows["user_count"] + 1,
         }
 
-    monkeypatch.setattr(probes, "with_earlier", leaky)
+    monkeypatch.setattr(leaks, "with_earlier", leaky)
     with pytest.raises(UserError, match=r"LEAK: shuffled_train know"):
         probe(write(tmp_path))
 
@@ -110,6 +110,6 @@ def test_means_over_all_rows_as_public_notebooks_take_them_are_found(tmp_path, m
             for of, weights in (("sum", rating), ("count", None))
         }
 
-    monkeypatch.setattr(probes, "with_earlier", leaky)
+    monkeypatch.setattr(leaks, "with_earlier", leaky)
     with pytest.raises(UserError, match=r"users or titles, shuffled_test know"):
         probe(write(tmp_path, known=("train", "valid", "test")))

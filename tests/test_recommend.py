@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UserError
 from pipeline.model.saved import Predictor
-from pipeline.recommender import everyone, profile
-from pipeline.recommender.everyone import Everyone
+from pipeline.recommender import batch, taste_profile
+from pipeline.recommender.batch import Everyone
 from pipeline.recommender.expected import Curve, exact
 from pipeline.recommender.fold_in import fold_in
 from pipeline.recommender.ids import Ids
@@ -19,7 +19,7 @@ from pipeline.recommender.reasons import Reasons
 from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.scorer import Scorer
 from pipeline.recommender.titles import Rated, Wanted
-from pipeline.rows import read_rows
+from pipeline.tables.rows import read_rows
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_title_without_ratings_is_predicted_by_what_it_is(recommender):
 
 def lists(all_lists):
     """The lists of Everyone by user id: anime_id and prediction in order."""
-    frame = pa.Table.from_batches(all_lists.lists(), everyone.SCHEMA).to_pandas()
+    frame = pa.Table.from_batches(all_lists.lists(), batch.SCHEMA).to_pandas()
     for _, own in frame.groupby("user_id"):
         assert own["rank"].tolist() == list(range(1, len(own) + 1))
     return dict(tuple(frame.groupby("user_id")))
@@ -89,7 +89,7 @@ def lists(all_lists):
 @pytest.mark.parametrize("model", ["recommender", "without_draws"])
 @pytest.mark.parametrize("wanted", [Wanted(), Wanted(genres=["odd"], types=["TV"])])
 def test_lists_of_all_users_are_those_of_each(request, monkeypatch, model, wanted):
-    monkeypatch.setattr(everyone, "USERS", 16)
+    monkeypatch.setattr(batch, "USERS", 16)
     recommender = request.getfixturevalue(model)
     found = lists(Everyone(recommender, 3, wanted))
     assert len(found) == USERS
@@ -269,14 +269,14 @@ def test_weights_are_what_they_were_expected_to_be_and_what_the_ratings_moved_th
 
 def test_a_taste_is_told_by_genre_and_decade(recommender, monkeypatch):
     person = recommender.newcomer([Rated("10", 10), Rated("20", 2), Rated("30", 10)])
-    titles, more = recommender.titles, profile.difference(recommender, person)
-    genres = profile.by_genre(titles, more)
+    titles, more = recommender.titles, taste_profile.difference(recommender, person)
+    genres = taste_profile.by_genre(titles, more)
     assert list(genres) == ["Odd", "Even"], "the largest first"
     assert genres["Odd"] > 0.5
     assert genres["Even"] < -0.5
-    monkeypatch.setattr(profile, "MOST", 1)
-    assert len(profile.by_genre(titles, more)) == 1
-    decades = profile.by_decade(titles, more)
+    monkeypatch.setattr(taste_profile, "MOST", 1)
+    assert len(taste_profile.by_genre(titles, more)) == 1
+    decades = taste_profile.by_decade(titles, more)
     assert list(decades) == ["2000s", "2010s"], "of the 1990s and 2020s there are few titles"
 
 

@@ -12,7 +12,7 @@ from conftest import python
 from mlflow.exceptions import MlflowException
 
 from benchmarks import serving
-from pipeline.config import ROOT
+from pipeline.paths import ROOT
 from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.titles import Rated
 

@@ -5,10 +5,10 @@ import pytest
 from archives import FILES, ML_1M, ML_ZIP, contents, mal_2023, movielens_1m, zipped
 from conftest import real_data
 
-from pipeline.config import Watch
 from pipeline.errors import UserError
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.settings.sections import Watch
 from pipeline.sources import kaggle, movielens
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
 
 
 def movielens_100k(path, split):

@@ -10,9 +10,9 @@ from conftest import table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Features
 from pipeline.errors import UserError
-from pipeline.split import TEST, TRAIN, VALID, method_of, split
+from pipeline.settings.sections import Features
+from pipeline.tables.split import TEST, TRAIN, VALID, method_of, split
 
 SETTINGS = Features(
     split="auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=1, min_titles=1

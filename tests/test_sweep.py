@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from pipeline.compose import compose
 from pipeline.promote import experiment
-from pipeline.upstream import CACHE, digest, origins
+from pipeline.sweeps.stage_cache import CACHE, digest, origins
 
 SMALL = ["dataset.users=150", "dataset.items=120", "dataset.ratings=4000", "experiment=quick"]
 

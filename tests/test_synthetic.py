@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Watch
 from pipeline.errors import UserError
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
+from pipeline.settings.sections import Watch
 from pipeline.sources import synthetic
 from pipeline.sources.synthetic import generate as synthetic_files
 from pipeline.sources.synthetic import taste
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 
 SMALL = synthetic.Settings(
     source="synthetic",

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from pipeline.arrays import Array
 from pipeline.evaluation.metrics import Bootstrap, Floats, Ints
-from pipeline.rows import Array
 
 TOP = 10  # titles of a list
 MEASURES = {"ndcg": f"ndcg_cut_{TOP}", "recall": f"recall_{TOP}", "map": f"map_cut_{TOP}"}

@@ -12,11 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from pipeline.config import Config
-from pipeline.evaluation.names import NAMES
-from pipeline.evaluation.probes import GAIN, KNOWS
+from pipeline.evaluation.labels import NAMES
+from pipeline.evaluation.leaks import GAIN, KNOWS
 from pipeline.evaluation.ranking import liked
 from pipeline.evaluation.segments import TABLES
+from pipeline.settings.sections import Config
 
 FIGURES = {  # name: how it is called, in what it is measured, what it means
     "mse": ("MSE", "squared rating points", "mean squared error"),

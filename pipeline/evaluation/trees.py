@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from pipeline.arrays import Array
 from pipeline.evaluation.metrics import Floats
-from pipeline.model.data import Entities
-from pipeline.rows import Array
+from pipeline.tables.entities import Entities
 
 TREES = {"max_iter": 100, "learning_rate": 0.1, "max_leaf_nodes": 31, "early_stopping": False}
 MOST_CODES = 255  # that scikit-learn's trees can tell apart

@@ -12,25 +12,25 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
-from pipeline.config import Config, Model
-from pipeline.model.data import Array, batches, read_items, read_users
-from pipeline.model.draws import Draws
-from pipeline.model.export import arrays
-from pipeline.model.wide_deep import WideDeep
-from pipeline.rows import HISTORY
-from pipeline.stored import (
+from pipeline.arrays import Array
+from pipeline.artifact.draws import Kept, read, write
+from pipeline.artifact.folder import (
     DRAWS,
     NETWORK,
     RATINGS,
     SETTINGS,
     TABLES,
     WEIGHTS,
-    Kept,
-    read,
     read_settings,
-    write,
 )
-from pipeline.tables import replace_json
+from pipeline.files import replace_json
+from pipeline.model.network.batches import batches
+from pipeline.model.network.export import arrays
+from pipeline.model.network.wide_deep import WideDeep
+from pipeline.model.posterior.draws import Draws
+from pipeline.settings.sections import Config, Model
+from pipeline.tables.earlier import HISTORY
+from pipeline.tables.entities import read_items, read_users
 
 PARTS = ("train", "valid")
 BATCH = 65_536  # rows predicted at a time: bounds memory, and larger is not faster

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import erf
 
-from pipeline.rows import Array
+from pipeline.arrays import Array
 
 KNOTS, FINE = 8, 32  # places per unit of erf where it is worked out, and steps between two of them
 REACH = 5.0  # units of erf, beyond which the lowest or highest grade is sure

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
+from pipeline.arrays import Array
+from pipeline.artifact.folder import CONSISTENCY
 from pipeline.recommender.scorer import Scorer, Taste
-from pipeline.rows import Array
-from pipeline.stored import CONSISTENCY
 
 ROUNDS = 8  # of weights, scores and noise in turns
 FAR = 1e4  # beyond any threshold

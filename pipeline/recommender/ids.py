@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.rows import Array
+from pipeline.arrays import Array
 
 DIGITS = 19  # of the largest id
 

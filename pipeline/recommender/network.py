@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from pipeline.rows import Array
-from pipeline.stored import SHRINK
+from pipeline.arrays import Array
+from pipeline.artifact.folder import SHRINK
 
 BLOCK = 2048  # rows that go through the layers at a time: they stay in the cache
 

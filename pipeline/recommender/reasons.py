@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
+from pipeline.arrays import Array
 from pipeline.recommender.fold_in import Learned
 from pipeline.recommender.scorer import Scorer
-from pipeline.rows import Array
 
 NOUNS = {
     "genres": "genre", "studios": "studio", "ratings": "how many rated it",

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
+from pipeline.arrays import Array
+from pipeline.artifact.folder import RATINGS
 from pipeline.errors import UserError
 from pipeline.recommender.fold_in import Learned, fold_in
 from pipeline.recommender.ids import Ids
 from pipeline.recommender.reasons import Parts, Reasons
 from pipeline.recommender.scorer import Scorer, Taste
 from pipeline.recommender.titles import Rated, Titles, Wanted
-from pipeline.rows import Array
-from pipeline.stored import RATINGS
 
 ANYTHING = Wanted()
 REASONS = 3  # for each title

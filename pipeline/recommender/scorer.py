@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from pipeline.arrays import Array
+from pipeline.artifact.draws import Draw, read
+from pipeline.artifact.folder import DRAWS, NETWORK, read_settings
 from pipeline.recommender.expected import Curve, exact
 from pipeline.recommender.network import Network
-from pipeline.rows import Array
-from pipeline.stored import DRAWS, NETWORK, Draw, read, read_settings
 
 THREADS = 2
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from rapidfuzz import fuzz, process, utils
 
+from pipeline.arrays import Array
 from pipeline.errors import UserError
 from pipeline.recommender.ids import Ids
-from pipeline.rows import Array
 
 ALIKE, SIMILAR = 75, 60  # per cent: less than that is another title; not worth a look
 SUGGESTED = 3

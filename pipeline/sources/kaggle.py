@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from pipeline import fetch
-from pipeline.config import Files, from_home
+from pipeline.paths import from_home
+from pipeline.settings.sections import Files
+from pipeline.sources import archives
 
 
 @dataclass
@@ -32,11 +33,11 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
         for name, digest in settings.files.items():
             files[name] = _download(settings, name, digest)
     else:
-        files = fetch.find(from_home(settings.path), *settings.files)
+        files = archives.find(from_home(settings.path), *settings.files)
         for name, digest in settings.files.items():
-            fetch.check(files[name], digest, _by_hand(settings))
+            archives.check(files[name], digest, _by_hand(settings))
     for name, file in files.items():
-        fetch.copy(file, folder / name)
+        archives.copy(file, folder / name)
     return {}
 
 
@@ -52,11 +53,11 @@ def _download(settings: Settings, name: str, digest: str) -> Path:
         for from_scratch in (False, True):
             with suppress(DataCorruptionError, BadZipFile):  # it looks at some files itself
                 file = Path(kagglehub.dataset_download(handle, name, force_download=from_scratch))
-                if fetch.is_right(file, digest):
+                if archives.is_right(file, digest):
                     return file
         raise ValueError(f"in {handle} its digest is not {digest}; try another dataset.version")
 
-    return fetch.download(name, get, _by_hand(settings))
+    return archives.download(name, get, _by_hand(settings))
 
 
 def _by_hand(settings: Settings) -> str:

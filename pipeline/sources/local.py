@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Files, from_home
 from pipeline.errors import UserError
+from pipeline.paths import from_home
+from pipeline.settings.sections import Files
 
 
 @dataclass
@@ -22,7 +23,14 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     Raises:
         UserError: a file is missing, is no CSV or lacks a column; the message names the file.
     """
-    from pipeline.raw import CATALOGUE_CSV, COLUMNS, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
+    from pipeline.tables.raw import (
+        CATALOGUE_CSV,
+        COLUMNS,
+        DETAILS_CSV,
+        SCORES_CSV,
+        TEST_CSV,
+        header,
+    )
 
     if settings.path is None:
         raise UserError("dataset.path is not set; it is the folder of the three files.")

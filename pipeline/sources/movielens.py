@@ -12,9 +12,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from pipeline import fetch
-from pipeline.config import Files, from_home
 from pipeline.errors import UserError
+from pipeline.paths import from_home
+from pipeline.settings.sections import Files
+from pipeline.sources import archives
 
 SPLITS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
 GENDERS = {"M": "Male", "F": "Female"}
@@ -40,8 +41,8 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     """
     place = _download(settings) if settings.path is None else from_home(settings.path)
     if place.is_file():
-        fetch.check(place, settings.digest, _by_hand(settings))
-    read = _read_1m if "movies.dat" in fetch.files(place) else _read_100k
+        archives.check(place, settings.digest, _by_hand(settings))
+    read = _read_1m if "movies.dat" in archives.files(place) else _read_100k
     for name, rows in read(place, settings.split).items():
         _write_csv(folder / name, rows)
     return {}
@@ -57,7 +58,7 @@ def _download(settings: Settings) -> Path:
         url, digest = settings.url, settings.digest
         return Path(pooch.retrieve(url, digest, fname=name, path=cache, progressbar=True))
 
-    return fetch.download(name, get, _by_hand(settings))
+    return archives.download(name, get, _by_hand(settings))
 
 
 def _by_hand(settings: Settings) -> str:
@@ -68,14 +69,14 @@ def _by_hand(settings: Settings) -> str:
 
 
 def _read_100k(place: Path, split: str | None) -> dict[str, Rows]:
-    from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+    from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
 
     if split is not None and split not in SPLITS:
         raise UserError(f"dataset.split: {split!r} is unknown; one of {', '.join(SPLITS)}, null.")
     scores = {SCORES_CSV: "u.data"}
     if split is not None:
         scores = {SCORES_CSV: f"{split}.base", TEST_CSV: f"{split}.test"}
-    files = fetch.find(place, "u.item", "u.genre", "u.user", *scores.values())
+    files = archives.find(place, "u.item", "u.genre", "u.user", *scores.values())
     genres = [name for name, _ in _lines(files["u.genre"], "|", 2)]
     films = (
         _film(item, title, [g for g, flag in zip(genres, flags, strict=True) if flag == "1"], date)
@@ -87,11 +88,11 @@ def _read_100k(place: Path, split: str | None) -> dict[str, Rows]:
 
 
 def _read_1m(place: Path, split: str | None) -> dict[str, Rows]:
-    from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
+    from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 
     if split is not None:
         raise UserError(f"dataset.split: MovieLens 1M has no split {split!r}; it must be null.")
-    files = fetch.find(place, "movies.dat", "users.dat", "ratings.dat")
+    files = archives.find(place, "movies.dat", "users.dat", "ratings.dat")
     films = (
         _film(item, title, genres.split("|"), _year(title))
         for item, title, genres in _lines(files["movies.dat"], "::", 3, 1)
@@ -137,7 +138,7 @@ def _scores(file: Traversable, separator: str) -> Rows:
 def _lines(file: Traversable, separator: str, fields: int, numbers: int = 0) -> Iterator[list[str]]:
     """Yield the fields of each line; so many of them, and the first ``numbers`` are numbers."""
     empty = True
-    with fetch.reading(file) as data:
+    with archives.reading(file) as data:
         for number, line in enumerate(data, 1):
             row = line.decode("latin-1").rstrip("\r\n").split(separator)
             if row == [""]:

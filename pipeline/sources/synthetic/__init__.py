@@ -9,8 +9,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Dataset
 from pipeline.errors import UserError
+from pipeline.settings.sections import Dataset
 
 DENSEST = 0.6  # the most of users x items that may be rated
 

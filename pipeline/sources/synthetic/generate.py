@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pipeline.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 from pipeline.sources.synthetic import Settings
 from pipeline.sources.synthetic.taste import rate
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV
 
 Array = NDArray[Any]
 

@@ -1,0 +1,5 @@
+"""Names of arrays in type hints."""
+
+import numpy as np
+
+Array = np.ndarray

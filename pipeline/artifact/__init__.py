@@ -1,0 +1,1 @@
+"""What lies in models/: written by train, read by whatever answers."""

@@ -1,0 +1,81 @@
+"""The deep part: embeddings and normalised numbers through ReLU layers."""
+
+import keras
+import tensorflow as tf
+
+from pipeline.model.network.embedding import Table
+from pipeline.settings.sections import Deep
+from pipeline.tables.entities import Entities
+
+
+class DeepPart(keras.layers.Layer):
+    """A multilayer perceptron on what user and title are and on what they did before."""
+
+    def __init__(self, settings: Deep, users: Entities, items: Entities) -> None:
+        super().__init__(name="deep")
+        self.users, self.items = users, items
+
+        def table(name: str, rows: int, size: int) -> Table:
+            start = keras.initializers.RandomNormal(stddev=0.01)
+            return Table(rows, size, embeddings_initializer=start, name=name)
+
+        self.user = table("user", users.known + 1, settings.embedding)
+        self.item = table("item", items.known + 1, settings.embedding)
+        self.attributes = {
+            name: table(name, size, settings.attribute_embedding)
+            for name, size in items.words.items()
+        }
+        self.hidden = keras.Sequential(
+            [
+                layer
+                for units in settings.units
+                for layer in (
+                    keras.layers.Dense(units, activation="relu"),
+                    keras.layers.Dropout(settings.dropout),
+                )
+            ]
+        )
+        self.out = keras.layers.Dense(1, kernel_initializer="zeros")
+
+    def call(
+        self, user: tf.Tensor, item: tf.Tensor, rows: tuple[tf.Tensor, tf.Tensor],
+        history: tf.Tensor, training: bool = False,
+    ) -> tf.Tensor:  # fmt: skip
+        """Score each pair.
+
+        Args:
+            user, item: int32 [n], 0 where the id was not trained on.
+            rows: int32 [n] each, rows of the user and the item table.
+            history: float32 [n, 4], normalised means and counts of earlier ratings.
+            training: whether dropout is on.
+
+        Returns:
+            float32 [n].
+        """
+        inputs = self.inputs(user, item, rows, history)
+        return self.out(self.hidden(inputs, training=training))[:, 0]
+
+    def inputs(
+        self,
+        user: tf.Tensor,
+        item: tf.Tensor,
+        rows: tuple[tf.Tensor, tf.Tensor],
+        history: tf.Tensor,
+    ) -> tf.Tensor:
+        """Put what the first layer reads side by side: embeddings, numbers, then the history."""
+        columns = [
+            self.user(user),
+            self.item(item),
+            *(self.pooled(name, rows[1]) for name in self.attributes),
+            tf.gather(self.users.numbers, rows[0]),
+            tf.gather(self.items.numbers, rows[1]),
+            history,
+        ]
+        return tf.concat(columns, 1)
+
+    def pooled(self, name: str, row: tf.Tensor) -> tf.Tensor:
+        """Average the embeddings of a title's values of an attribute: float32 [n, size]."""
+        codes = tf.gather(self.items.codes[name], row)
+        there = tf.cast(codes >= 0, tf.float32)[..., None]
+        vectors = self.attributes[name](tf.maximum(codes, 0))
+        return tf.reduce_sum(vectors * there, 1) / tf.reduce_sum(there, 1)

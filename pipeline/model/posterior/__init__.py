@@ -1,0 +1,1 @@
+"""Draws of wide and deep weights from their posterior."""

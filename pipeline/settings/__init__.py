@@ -1,0 +1,1 @@
+"""The sections of params.yaml, and which values they may have."""

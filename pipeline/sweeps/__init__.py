@@ -1,0 +1,1 @@
+"""Sweeps of Hydra in MLflow."""

@@ -1,0 +1,107 @@
+"""Spark as an engine."""
+
+import re
+import shutil
+import warnings
+from pathlib import Path
+
+import ibis
+from ibis.backends import BaseBackend
+
+from pipeline.errors import UserError
+from pipeline.settings.sections import Pyspark, flat
+
+try:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+except ImportError as error:
+    raise UserError(
+        "engine=pyspark needs PySpark and Java 17 or later: "
+        "python -m pip install 'pyspark>=4.1,<5'."
+    ) from error
+
+FIXED = {  # of Spark: what the results rest on
+    "spark.ui.enabled": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+}
+
+
+@ibis.udf.scalar.builtin(name="monotonically_increasing_id")  # type: ignore[untyped-decorator]
+def _row_of_partition() -> int:  # type: ignore[empty-body]
+    """Spark's number of a row: from 0 in the first partition, which is all of a CSV file."""
+
+
+class Spark:
+    """Spark: local, or a cluster that shares the folders of this machine."""
+
+    def __init__(self, settings: Pyspark) -> None:
+        # The parts of PySpark that are used here do run with pandas 3.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+        builder = SparkSession.builder.appName("anime-ratings")
+        options = {f"spark.{name}": value for name, value in flat(settings.spark).items()}
+        for name, value in (FIXED | options).items():
+            builder = builder.config(name, str(value))
+        try:
+            self.session: SparkSession = builder.getOrCreate()
+        except (PySparkException, Py4JError) as error:
+            raise UserError(
+                f"engine: Spark does not start, which takes Java 17 or later: {_reason(error)}"
+            ) from error
+        self.session.sparkContext.setLogLevel("OFF")  # errors are raised
+        self.backend: BaseBackend = ibis.pyspark.connect(self.session)
+
+    def read_csv(self, path: Path, columns: list[str]) -> ibis.Table:
+        """Read lazily, and strictly: a line that is no CSV is an error."""
+        frame = self.session.read.csv(
+            str(path.resolve()),
+            schema=", ".join(f"`{name}` STRING" for name in columns),
+            header=True,
+            enforceSchema=True,
+            multiLine=True,  # so a file is one partition, which numbers its rows
+            quote='"',
+            escape='"',
+            mode="FAILFAST",
+        )
+        name = ibis.util.gen_name("csv")
+        frame.createOrReplaceTempView(name)
+        return self.backend.table(name)
+
+    def keep(self, rows: ibis.Table) -> ibis.Table:
+        """Compute once."""
+        name = self._view(rows)
+        try:
+            self.session.table(name).cache().count()
+        except (PySparkException, Py4JError) as error:
+            raise UserError(f"Spark: {_reason(error)}") from error
+        return self.backend.table(name)
+
+    def numbered(self, rows: ibis.Table) -> ibis.Table:
+        """Keep, with ``row``."""
+        return self.keep(rows.mutate(row=_row_of_partition() + 1))
+
+    def write(self, rows: ibis.Table, path: Path) -> None:
+        """Write one Parquet file."""
+        parts = path.with_suffix(".parts")
+        frame = self.session.table(self._view(rows)).coalesce(1)
+        frame.write.parquet(str(parts.resolve()), compression="snappy")
+        next(parts.glob("part-*.parquet")).rename(path)
+        shutil.rmtree(parts)
+
+    def _view(self, rows: ibis.Table) -> str:
+        name = ibis.util.gen_name("rows")
+        self.backend.create_view(name, rows)
+        return name
+
+
+def _reason(error: Exception) -> str:
+    """Shorten an error of Java to what a user can act on: the file, the record, the reason."""
+    text = str(error)
+    file = re.search(r"Encountered error while reading file (\S*?)\.? ", text)
+    record = re.search(r"Malformed CSV record: (.*?) SQLSTATE", text)
+    if file and record:
+        name = file[1].rpartition("/")[2]
+        return f"{name} cannot be read as CSV: this record is damaged: {record[1][:200]}"
+    said = re.search(r"^: \S+: (.*)$", text, re.M)
+    return said[1] if said else text.strip().splitlines()[0]

@@ -1,0 +1,72 @@
+"""The raw files that every source writes: their names, their columns, reading them as text."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import ibis
+
+from pipeline.errors import UserError
+from pipeline.tables.engine import Engine
+from pipeline.tables.schema import ITEMS, RATINGS, USERS, Column
+
+SCORES_CSV = "users-score-2023.csv"
+DETAILS_CSV = "users-details-2023.csv"
+CATALOGUE_CSV = "anime-dataset-2023.csv"
+TEST_CSV = "test-scores.csv"
+
+COLUMNS = {SCORES_CSV: RATINGS, TEST_CSV: RATINGS, DETAILS_CSV: USERS, CATALOGUE_CSV: ITEMS}
+
+LONGEST = 1 << 16  # characters of the first line; a file of other data may have no line ends
+
+
+def header(path: Path, columns: list[Column]) -> list[str]:
+    """Read the names of a CSV file's columns.
+
+    Raises:
+        UserError: the file cannot be read as CSV, or one of ``columns`` is missing or there twice.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(_lines(file), strict=True), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{path.name}: its first lines cannot be read as CSV in UTF-8: {error}."
+        ) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+    for column in columns:
+        count = names.count(column.header)
+        if count > 1:
+            raise UserError(f"{path.name}: column {column.header!r} is there {count} times.")
+        if count == 0 and not column.optional:
+            raise UserError(f"{path.name}: no column {column.header!r}; it has {str(names)[:300]}.")
+    return names
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    while line := file.readline(LONGEST + 1):
+        if len(line) > LONGEST:
+            raise csv.Error(f"a line is longer than {LONGEST} characters")
+        yield line
+
+
+def read_csv(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
+    """Read a CSV file lazily, as text.
+
+    Returns:
+        ``columns`` under their clean names, without the optional ones that the file lacks.
+
+    Raises:
+        UserError: as ``header`` does.
+    """
+    names = header(path, columns)
+    text = engine.read_csv(path, [f"column{place}" for place in range(len(names))])
+    return text.select(
+        **{
+            column.name: text[f"column{names.index(column.header)}"]
+            for column in columns
+            if column.header in names
+        }
+    )
