@@ -2,9 +2,10 @@
 
 ``python -m benchmarks.accuracy`` makes the tables of each data set as ``dvc repro`` would, fits our
 model to the training rows and every peer to the training and validation rows, one after the other
-in fresh processes, and compares the predictions of the same test rows. It writes
-benchmarks/results/accuracy.json and from that the table of the README (``--readme``: only the
-latter). The stages run on the settings of conf/ in a copy of the code, so the repository's own
+in fresh processes, and compares the predictions of the same test rows.
+It writes benchmarks/results/accuracy.json, and from that its table in docs/benchmarks.md
+(``--readme``: only the latter).
+The stages run on the settings of conf/ in a copy of the code, so the repository's own
 params.yaml, data and models stay as they are.
 """
 
@@ -138,7 +139,7 @@ def present(names: list[str], data: Path) -> list[str]:
 
 
 def main() -> None:
-    """Fit, compare, write the results, rewrite the README."""
+    """Fit, compare, write the results, rewrite the document."""
     parser = arguments.parser(__doc__, real_data=True)
     parser.add_argument("--only", default=",".join(USUAL), help="data sets: %(default)s; or full")
     parser.add_argument("--peers", default=",".join(PEERS), help="contenders: %(default)s")

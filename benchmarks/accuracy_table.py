@@ -1,4 +1,4 @@
-"""Who is compared in benchmarks/results/accuracy.json, and the README's table of it."""
+"""Who is compared in benchmarks/results/accuracy.json, and the table of it."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from benchmarks import readme
 OURS, SHORT = "ours", "ours_short"
 SWEEPS = 40  # of the short one
 OWN = {OURS: "**ours**", SHORT: f"ours, {SWEEPS} sweeps of each member"}
-PEERS = {  # module.peer in benchmarks/peers; how it is called in the README
+PEERS = {  # module.peer in benchmarks/peers; how the table calls it
     "surprise.biases": "user + item bias (Surprise)",
     "lightgbm.trees": "gradient-boosted trees (LightGBM)",
     "surprise.svd": "SVD (Surprise, as it comes)",

@@ -1,8 +1,9 @@
 """How long CSV to training-ready Parquet takes, beside a bare parse and the public notebook's way.
 
 ``python -m benchmarks.data`` generates data sets of three sizes, the largest as large as the real
-one, and measures in fresh processes that take turns, with the files in the page cache. It writes
-benchmarks/results/data.json and from that the table of the README (``--readme``: only the latter).
+one, and measures in fresh processes that take turns, with the files in the page cache.
+It writes benchmarks/results/data.json, and from that its table in docs/benchmarks.md
+(``--readme``: only the latter).
 The stages run as ``dvc repro`` runs them, on params.yaml; what DVC itself does is not counted.
 """
 
@@ -120,7 +121,7 @@ def shares(text: str) -> list[float]:
 
 
 def main() -> None:
-    """Measure, write the results, rewrite the README."""
+    """Measure, write the results, rewrite the document."""
     parser = arguments.parser(__doc__)
     parser.add_argument(
         "--data", type=Path, default=CACHE, help="folder that keeps the files, 2 GB"

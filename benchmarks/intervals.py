@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.intervals`` draws many test sets of new users from one population, measures
 each as the stage evaluate does, and counts how often the interval of a figure holds that of the
-whole population. It writes benchmarks/results/intervals.json and from that the sentence of the
-README (``--readme``: only the latter).
+whole population.
+It writes benchmarks/results/intervals.json, and from that its sentence in docs/benchmarks.md
+(``--readme``: only the latter).
 """
 
 from typing import Any
@@ -59,7 +60,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Count, write the results, rewrite the README."""
+    """Count, write the results, rewrite the document."""
     if not arguments.parser(__doc__).parse_args().readme:
         found = {"times": TIMES, "users": USERS, "coverage": coverage()}
         replace_json(readme.results("intervals"), {"machine": machine()} | found)

@@ -3,8 +3,8 @@
 ``python -m benchmarks.newcomers`` holds a fifth of the users of the real ratings out and deals the
 ratings of each to two halves. One model is trained without these users and is told the first halves
 afterwards; another has the first halves among its training ratings. Both predict the second halves.
-It writes benchmarks/results/newcomers.json and from that the sentence of the README (``--readme``:
-only the latter).
+It writes benchmarks/results/newcomers.json, and from that its sentence in docs/benchmarks.md
+(``--readme``: only the latter).
 """
 
 import tempfile
@@ -19,7 +19,7 @@ from benchmarks.accuracy import DATASETS, fit_ours, prepare, present
 from benchmarks.process import machine
 from pipeline.errors import exit_on_user_error
 from pipeline.files import replace_json
-from pipeline.paths import FEATURES, MODELS
+from pipeline.paths import FEATURES, MODEL
 from pipeline.tables.raw import SCORES_CSV
 
 DATASET = "mal_real"
@@ -71,8 +71,8 @@ def told(work: Path, folder: Path) -> pd.DataFrame:
     from pipeline.recommender.fold_in import fold_in
     from pipeline.recommender.scorer import Scorer
 
-    scorer = Scorer(work / MODELS)
-    items = pd.read_parquet(work / MODELS / "items.parquet")["item_id"]
+    scorer = Scorer(work / MODEL)
+    items = pd.read_parquet(work / MODEL / "items.parquet")["item_id"]
     row = pd.Series(items.index, items)
     halves = (pd.read_csv(folder / f"{name}.csv") for name in ("first", "second"))
     first, second = (half[half.anime_id.isin(row.index)] for half in halves)
@@ -99,7 +99,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Train, tell, compare, write the results, rewrite the README."""
+    """Train, tell, compare, write the results, rewrite the document."""
     options = arguments.parser(__doc__, real_data=True).parse_args()
     if not options.readme:
         from benchmarks.score import BOOTSTRAP

@@ -1,9 +1,9 @@
 """What the wide and the deep part give, each alone and both together, and what each cross gives.
 
 ``python -m benchmarks.parts`` fits the three models with several seeds to the training rows of each
-data set and compares their errors on the test rows; then the whole model without each cross. It
-writes benchmarks/results/parts.json and from that the tables of the README (``--readme``: only the
-latter).
+data set and compares their errors on the test rows; then the whole model without each cross.
+It writes benchmarks/results/parts.json, and from that its tables in docs/benchmarks.md
+(``--readme``: only the latter).
 """
 
 import json
@@ -48,7 +48,7 @@ def crosses(work: Path) -> dict[str, list[str]]:
 
     codes = read_items(work / FEATURES / "items.parquet").codes
     settings = OmegaConf.create(compose([]))
-    wide, drawn = settings["model"]["wide"]["crosses"], settings["posterior"]["crosses"]
+    wide, drawn = settings["model"]["wide"]["crosses"], settings["posterior"]["attributes"]
     found = {WHOLE: [SHORT]}
     for cross in wide:
         if cross not in codes or codes[cross].max() > 0:  # titles have values of it
@@ -56,6 +56,7 @@ def crosses(work: Path) -> dict[str, list[str]]:
             found[cross] = [
                 SHORT,
                 f"model.wide.crosses=[{','.join(rest[0])}]",
+                f"posterior.attributes=[{','.join(rest[1])}]",
                 f"posterior.crosses=[{','.join(rest[1])}]",
             ]
     return found
@@ -94,7 +95,7 @@ def study(work: Path, settings: list[str], name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Fit, compare, write the results, rewrite the README."""
+    """Fit, compare, write the results, rewrite the document."""
     parser = arguments.parser(__doc__, real_data=True)
     parser.add_argument("--only", default=",".join(CLAIMED), help="data sets: %(default)s")
     parser.add_argument("--studies", default=",".join(STUDIES), help="what to study: %(default)s")

@@ -1,4 +1,4 @@
-"""The README's tables of benchmarks/results/parts.json."""
+"""The tables of benchmarks/results/parts.json in docs/benchmarks.md."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The README's tables of benchmarks/results, each between two markers."""
+"""The tables of benchmarks/results in docs/benchmarks.md, each between two markers."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.files import replace_text
 
-README = Path(__file__).parents[1] / "README.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 RESULTS = Path(__file__).parent / "results"
 Table = Callable[[dict[str, Any]], str]  # writes results as Markdown
 
@@ -37,10 +37,10 @@ def insert(text: str, name: str, table: str) -> str:
 
 
 def updated(text: str, name: str, table: Table) -> str:
-    """Return the README's ``text`` with the table of the newest results of a benchmark."""
+    """Return the ``text`` of the document with the newest results of a benchmark."""
     return insert(text, name, table(json.loads(results(name).read_text(encoding="utf-8"))))
 
 
 def rewrite(name: str, table: Table) -> None:
-    """Bring the README up to date with the results of a benchmark."""
-    replace_text(README, updated(README.read_text(encoding="utf-8"), name, table))
+    """Bring the document up to date with the results of a benchmark."""
+    replace_text(DOCUMENT, updated(DOCUMENT.read_text(encoding="utf-8"), name, table))

@@ -5,8 +5,9 @@ many draws as ``experiment=full`` keeps (of a shorter chain: the time to answer 
 takes the one in ``--model``. It asks for the 20 best of all titles: of a warm process; of
 ``mlflow models serve`` on a free port of this machine, RATE times a second whether or not the
 answers before are there; for all users at once; and from the shell, in turns with a bare
-``import tensorflow``. It writes benchmarks/results/serving.json and from that the table of the
-README (``--readme``: only the latter).
+``import tensorflow``.
+It writes benchmarks/results/serving.json, and from that its table in docs/benchmarks.md
+(``--readme``: only the latter).
 """
 
 import contextlib
@@ -30,7 +31,7 @@ from benchmarks.accuracy import DATASETS, prepare
 from benchmarks.process import ROOT, machine, measured, served
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import replace_json
-from pipeline.paths import MODELS
+from pipeline.paths import MODEL
 
 K = 20
 CALLS, FIRST = 1000, 20  # of the warm process; the first do not count
@@ -47,7 +48,7 @@ def trained(work: Path) -> Path:
     full = DATASETS["full"]
     prepare(work, full._replace(overrides=(*full.overrides, *CHAIN)), work)
     measured("pipeline.train", cwd=work)
-    return work / MODELS
+    return work / MODEL
 
 
 def spread(seconds: list[float]) -> dict[str, float]:
@@ -61,8 +62,8 @@ def warm(folder: Path) -> tuple[dict[str, Any], list[int], list[int]]:
     from pipeline.recommender.recommender import Recommender
 
     recommender, draws = Recommender(folder), np.random.default_rng(0)
-    users = recommender.users.known[draws.choice(recommender.raters, FIRST + CALLS)].tolist()
-    found: dict[str, Any] = {"titles": recommender.scorer.titles - 1}
+    users = recommender.users.of_row[draws.choice(recommender.raters, FIRST + CALLS)].tolist()
+    found: dict[str, Any] = {"titles": recommender.scorer.n_titles - 1}
     found |= {"users": len(recommender.raters), "draws": len(recommender.scorer.draws)}
     for name, why in (("with_reasons", True), ("without_reasons", False)):
         seconds = []
@@ -72,14 +73,14 @@ def warm(folder: Path) -> tuple[dict[str, Any], list[int], list[int]]:
             seconds.append(time.perf_counter() - start)
         counted = seconds[FIRST:]
         found[name] = spread(counted) | {"mean_ms": round(1000 * statistics.mean(counted), 2)}
-    return found, users, recommender.titles.ids.known[1:].tolist()
+    return found, users, recommender.catalogue.ids.of_row[1:].tolist()
 
 
 def stored(folder: Path, work: Path) -> tuple[str, str]:
     """Store the model with MLflow, in a new store; returns the addresses of model and store."""
     import mlflow
 
-    from pipeline.tracking.logs import log_model
+    from pipeline.tracking.model import log_model
 
     store = f"sqlite:///{work}/mlflow.db"
     mlflow.set_tracking_uri(store)
@@ -186,7 +187,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Train, ask, write the results, rewrite the README."""
+    """Train, ask, write the results, rewrite the document."""
     parser = arguments.parser(__doc__)
     parser.add_argument("--model", type=Path, help="folder of a trained model; default: train one")
     options = parser.parse_args()

@@ -1,7 +1,8 @@
 """How long a sweep takes with two workers and with the basic launcher, and whether it loses a run.
 
 ``python -m benchmarks.sweeps`` runs the same twelve jobs on the real ratings, each time into a
-fresh tracking store. It writes benchmarks/results/sweeps.json and from that the lines of the README
+fresh tracking store.
+It writes benchmarks/results/sweeps.json, and from that its lines in docs/benchmarks.md
 (``--readme``: only the latter).
 """
 
@@ -91,7 +92,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Sweep, write the results, rewrite the README."""
+    """Sweep, write the results, rewrite the document."""
     options = arguments.parser(__doc__, real_data=True).parse_args()
     if not options.readme:
         data = options.data.absolute()

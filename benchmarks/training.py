@@ -4,8 +4,9 @@
 an epoch of the network as it is trained here and as ``keras.Model.fit`` with Adam would train it,
 in turns and on the same rows; then, on generated ratings of as many users and titles as Kaggle's,
 how long both take to the same validation MSE; then what share of this machine's matrix products and
-copies of memory the network and a sweep of the posterior reach. It writes
-benchmarks/results/training.json and from that the tables of the README (``--readme``: only that).
+copies of memory the network and a sweep of the posterior reach.
+It writes benchmarks/results/training.json, and from that its tables in docs/benchmarks.md
+(``--readme``: only the latter).
 """
 
 import os
@@ -181,7 +182,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure, write the results, rewrite the README."""
+    """Measure, write the results, rewrite the document."""
     if not arguments.parser(__doc__).parse_args().readme:
         from pipeline.model import use_threads
 

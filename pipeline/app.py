@@ -10,11 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.errors import UserError
-from pipeline.paths import MODELS, ROOT
+from pipeline.paths import MODEL, ROOT
 from pipeline.recommender import rating_files
+from pipeline.recommender.catalogue import Rated, Wanted, about
 from pipeline.recommender.recommender import Person, Recommender
 from pipeline.recommender.taste_profile import by_decade, by_genre, difference
-from pipeline.recommender.titles import Rated, Wanted, about
 
 MATCHES, LISTED = 5, 20
 NO_REASON = "nothing of what you rated speaks for it"
@@ -24,7 +24,7 @@ OLDEST = 1960  # most catalogues have little that is older
 @st.cache_resource(show_spinner="Reading the model")
 def load() -> Recommender:
     """Read the model once for everybody."""
-    return Recommender(ROOT / MODELS)
+    return Recommender(ROOT / MODEL)
 
 
 def plain(text: str) -> str:
@@ -56,10 +56,10 @@ def rate(recommender: Recommender, row: int, place: str) -> None:
 
 def search(recommender: Recommender) -> None:
     """Let titles be found and rated, or brought in a file."""
-    example = f"such as {recommender.titles.name(1)}"
+    example = f"such as {recommender.catalogue.name(1)}"
     typed = st.text_input("Search a title, then Enter", key="typed", placeholder=example)
     with st.container():
-        rows = recommender.titles.search(typed, MATCHES) if typed else []
+        rows = recommender.catalogue.search(typed, MATCHES) if typed else []
         if typed and not rows:
             st.info("No title is called like that.")
         for row in rows:
@@ -80,7 +80,7 @@ def search(recommender: Recommender) -> None:
 
 def wanted(recommender: Recommender) -> tuple[Wanted, float]:
     """Ask what the titles must be, and how unlike each other."""
-    titles = recommender.titles
+    titles = recommender.catalogue
     genres, types = list(titles.by_genre), list(titles.by_type)
     last = int(np.nanmax(titles.years, initial=OLDEST + 1))
     with st.expander("Narrow it down"):
@@ -115,7 +115,7 @@ def recommended(recommender: Recommender, person: Person) -> None:
 
 def profile(recommender: Recommender, person: Person) -> None:
     """Draw how far predictions for this person are above those for somebody unknown."""
-    titles, more = recommender.titles, difference(recommender, person)
+    titles, more = recommender.catalogue, difference(recommender, person)
     for name, column in (("genre", by_genre), ("decade", by_decade)):
         points = column(titles, more)
         if points:
@@ -151,7 +151,8 @@ def main() -> None:
     with yours:
         for row in list(rated):
             rate(recommender, row, "yours")
-    ratings = [Rated(str(recommender.titles.ids.known[row]), value) for row, value in rated.items()]
+    ids = recommender.catalogue.ids.of_row
+    ratings = [Rated(str(ids[row]), value) for row, value in rated.items()]
     person = recommender.newcomer(ratings)
     with ours:
         recommended(recommender, person)

@@ -20,7 +20,7 @@ from pipeline.files import replace_json, replacing
 from pipeline.paths import CLEAN, METRICS, RAW
 from pipeline.settings.sections import Clean, Dataset
 from pipeline.tables.engine import Engine, collect, connect, count
-from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, read_csv
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
 from pipeline.tables.schema import ITEMS, MISSING, RATINGS, USERS, Column
 
 IN_TEST = "also in the test set"  # no fault of the row's
@@ -32,6 +32,26 @@ REJECTED = {
     "table": "string", "file": "string", "row": "int64", "reason": "string",
     "user_id": "int32", "item_id": "int32", "rating": "int32",
 }  # fmt: skip
+
+
+def read_csv(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
+    """Read a CSV file lazily, as text.
+
+    Returns:
+        ``columns`` under their clean names, without the optional ones that the file lacks.
+
+    Raises:
+        UserError: as ``header`` does.
+    """
+    names = header(path, columns)
+    text = engine.read_csv(path, [f"column{place}" for place in range(len(names))])
+    return text.select(
+        **{
+            column.name: text[f"column{names.index(column.header)}"]
+            for column in columns
+            if column.header in names
+        }
+    )
 
 
 def typed(text: ibis.Table, columns: list[Column]) -> ibis.Table:

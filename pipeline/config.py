@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline import sources
 from pipeline.errors import UserError
 from pipeline.paths import PARAMS
+from pipeline.settings.limits import check_names, check_values
 from pipeline.settings.sections import ENGINES, Config, Dataset, Files
 
 __all__ = ["Dataset", "Files", "check", "load"]  # Dataset, Files: for authors of sources
@@ -34,6 +35,7 @@ def check(settings: Any) -> Config:
     """Turn plain settings into a Config, or say which key is wrong."""
     if not isinstance(settings, DictConfig):
         raise UserError("params.yaml: expected sections (dataset, clean, …), found something else.")
+    check_names(settings)
     source = sources.find(str(OmegaConf.select(settings, "dataset.source")))
     engine = OmegaConf.select(settings, "engine.name")
     if engine not in ENGINES:
@@ -47,7 +49,5 @@ def check(settings: Any) -> Config:
         problem = str(error).splitlines()[0]
         raise UserError(f"{error.full_key or 'params.yaml'}: {problem}") from error
     assert isinstance(config, Config)
-    from pipeline.settings.limits import check_values
-
     check_values(config, settings)
     return config

@@ -94,12 +94,12 @@ def users(rows: ibis.Table) -> ibis.Table:
     )  # fmt: skip
 
 
-def items(rows: ibis.Table, min_titles: int) -> tuple[ibis.Table, dict[str, list[str]]]:
+def items(rows: ibis.Table, min_titles_per_value: int) -> tuple[ibis.Table, dict[str, list[str]]]:
     """Build the item table and the vocabularies of its attributes.
 
     Args:
         rows: what ``entities`` returns of the titles.
-        min_titles: how many trained titles must have a value for it to have an index.
+        min_titles_per_value: how many trained titles must have a value for it to have an index.
 
     Returns:
         item, item_id, title, item_sum, item_count, type and source (int32 index), genres and
@@ -107,8 +107,11 @@ def items(rows: ibis.Table, min_titles: int) -> tuple[ibis.Table, dict[str, list
         each vocabulary, from the titles that were trained on alone.
     """
     seen = rows.filter(_.item_count > 0)
-    words = {name: vocabulary(seen[name], min_titles) for name in ("type", "source")}
-    words |= {name: vocabulary(seen[name].unnest(), min_titles) for name in ("genres", "studios")}
+    words = {name: vocabulary(seen[name], min_titles_per_value) for name in ("type", "source")}
+    words |= {
+        name: vocabulary(seen[name].unnest(), min_titles_per_value)
+        for name in ("genres", "studios")
+    }
 
     def codes(name: str) -> ibis.Value:
         coded = rows[name].map(lambda value: code(value, words[name]))
@@ -187,7 +190,7 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
     people = details.select("user_id", "name", "completed", "plan_to_watch")
     user_table = engine.keep(users(entities(people, train, "user")))
     described = engine.keep(entities(catalogue, train, "item"))
-    item_rows, words = items(described, settings.min_titles)
+    item_rows, words = items(described, settings.min_titles_per_value)
     item_table = engine.keep(item_rows)
     for name, part in (("train", train), ("valid", valid), ("test", test)):
         engine.write(indexed(part.drop("part"), user_table, item_table), out / f"{name}.parquet")

@@ -12,6 +12,8 @@ from pipeline.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+DIGITS = 4  # after the point: what differs on another kind of machine is beyond them
+
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
@@ -75,6 +77,15 @@ def replace_json(path: Path, value: Any) -> None:
     replace_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def replace_csv(path: Path, frame: "pd.DataFrame", digits: int = 6) -> None:
-    """Write ``frame`` to ``path`` as CSV, numbers with so many digits after the point."""
-    replace_text(path, frame.to_csv(index=False, float_format=f"%.{digits}f", lineterminator="\n"))
+def rounded(value: Any) -> Any:
+    """Round all floats of nested dicts, lists and tuples to DIGITS, as files in git have them."""
+    if isinstance(value, dict):
+        return {key: rounded(of) for key, of in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(of) for of in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def replace_csv(path: Path, frame: "pd.DataFrame") -> None:
+    """Write ``frame`` to ``path`` as CSV, numbers with DIGITS after the point."""
+    replace_text(path, frame.to_csv(index=False, float_format=f"%.{DIGITS}f", lineterminator="\n"))

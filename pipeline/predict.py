@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import destination
-from pipeline.paths import MODELS, ROOT
+from pipeline.paths import MODEL, ROOT
 from pipeline.recommender.recommender import Recommender
 
 IDS = ("user_id", "anime_id")
@@ -100,7 +100,7 @@ def main() -> None:
         "pairs", type=Path, help="CSV, or .parquet, with user_id, anime_id; more columns are kept"
     )
     parser.add_argument("--out", type=Path, required=True, help="file to write, of the same kind")
-    parser.add_argument("--model", type=Path, default=ROOT / MODELS, help="default: %(default)s")
+    parser.add_argument("--model", type=Path, default=ROOT / MODEL, help="default: %(default)s")
     options = parser.parse_args()
     if not options.pairs.is_file():
         raise UserError(f"{options.pairs}: no such file.")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import destination
-from pipeline.paths import MODELS, ROOT
+from pipeline.paths import MODEL, ROOT
 
 if TYPE_CHECKING:
+    from pipeline.recommender.catalogue import Wanted
     from pipeline.recommender.recommender import Recommender
-    from pipeline.recommender.titles import Wanted
 
 Rows = list[dict[str, Any]]
 
@@ -44,7 +44,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="Parquet to write, for --all")
-    parser.add_argument("--model", type=Path, default=ROOT / MODELS, help="default: %(default)s")
+    parser.add_argument("--model", type=Path, default=ROOT / MODEL, help="default: %(default)s")
     return parser.parse_args()
 
 
@@ -74,7 +74,7 @@ def find(options: argparse.Namespace, recommender: "Recommender", wanted: "Wante
         UserError: they cannot be found.
     """
     if options.like is not None:
-        return recommender.similar(recommender.titles.row(options.like), options.k, wanted)
+        return recommender.similar(recommender.catalogue.row(options.like), options.k, wanted)
     if options.user is not None:
         person = recommender.user(options.user)
     else:
@@ -109,7 +109,7 @@ def show(found: Rows) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from pipeline.recommender.titles import about
+    from pipeline.recommender.catalogue import about
 
     measure = "similarity" if "similarity" in found[0] else "prediction"
     table, why = Table(), "why" in found[0]
@@ -127,8 +127,8 @@ def show(found: Rows) -> None:
 def main() -> None:
     """Find, and print or write."""
     options = checked(arguments())
+    from pipeline.recommender.catalogue import Wanted
     from pipeline.recommender.recommender import Recommender
-    from pipeline.recommender.titles import Wanted
 
     recommender = Recommender(options.model)
     years = options.from_year, options.to_year

@@ -7,7 +7,6 @@ Its run is a child of the sweep's in MLflow. The same sweep again does what is n
 """
 
 import contextlib
-import json
 import logging
 import math
 import os
@@ -22,8 +21,10 @@ from pipeline.compose import PLUGINS
 from pipeline.config import check
 from pipeline.errors import UserError
 from pipeline.files import replace_text
-from pipeline.paths import METRICS, PARAMS, ROOT
-from pipeline.tracking import runs
+from pipeline.paths import PARAMS, ROOT
+from pipeline.sweeps import runs, stage_cache
+from pipeline.sweeps.pruning import HopelessError, watching
+from pipeline.tracking.origin import SWEEP_RUN
 
 JOBS = ROOT / ".dvc" / "tmp" / "jobs"  # where jobs work
 
@@ -51,31 +52,25 @@ def job(settings: DictConfig) -> float:
 
 def work(overrides: list[str], settings: DictConfig) -> float:
     """Train and evaluate in a folder of the job's own, or find that this was done before."""
-    from pipeline.sweeps import runs as sweep_runs
-    from pipeline.sweeps import stage_cache
-
     plain = OmegaConf.to_container(settings, resolve=True)
     origins = stage_cache.origins(DictConfig(plain))
-    identity = sweep_runs.identify([origins, plain])
-    before = sweep_runs.finished(identity)
+    identity = runs.identify([origins, plain])
+    before = runs.finished(identity)
     if before is not None:
         return before
     from pipeline import evaluate, train
-    from pipeline.sweeps.pruning import HopelessError
 
     folder = JOBS / identity
     folder.mkdir(parents=True, exist_ok=True)
     pruner = HydraConfig.get().callbacks["mlflow"].pruner
     curve = "draws_valid_mse" if settings.get("posterior") else "valid_mse"
-    with contextlib.chdir(folder), sweep_runs.child(overrides, identity, pruner, curve):
+    with contextlib.chdir(folder), runs.child(overrides, identity), watching(pruner, curve):
         check(settings)
         replace_text(PARAMS, OmegaConf.to_yaml(settings, resolve=True))
         stage_cache.provide(origins)
         try:
-            train.main()
+            found = train.main()["valid_mse"]
             evaluate.main()
-            told = json.loads((METRICS / "train.json").read_text(encoding="utf-8"))
-            found: float = told["valid_mse"]
         except HopelessError as stopped:
             found = stopped.best
     shutil.rmtree(folder)  # all of it is in MLflow
@@ -93,10 +88,8 @@ def main() -> None:
     except KeyboardInterrupt:
         status = "KILLED"
     finally:
-        if runs.SWEEP_RUN in os.environ:
-            from pipeline.sweeps import runs as sweep_runs
-
-            failed = sweep_runs.close(status)
+        if SWEEP_RUN in os.environ:
+            failed = runs.close(status)
     again = "The same call again does what is not done."
     if status == "KILLED":
         sys.exit(f"stopped. {again}")

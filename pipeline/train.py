@@ -1,8 +1,8 @@
-"""Stage train: fit the model, keep its best weights by validation MSE.
+"""Stage train: fit Wide & Deep and draw its posterior; keep the best weights by validation MSE.
 
-In: data/features. Out: models/ (weights, settings and the tables that predictions need, so the
-folder works on its own; and the id of the MLflow run, which evaluate goes on with), the learning
-curve and metrics/train.json.
+In: data/features. Out: models/trained (weights, settings and the tables that predictions need, so
+the folder works on its own), the learning curve and metrics/train.json. It opens a run in MLflow,
+which has the digest of the model as a tag: evaluate continues it.
 """
 
 from dataclasses import asdict
@@ -10,42 +10,47 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from pipeline.artifact.folder import WEIGHTS, model_digest, write_model
 from pipeline.config import load
 from pipeline.errors import run_stage
-from pipeline.files import replace_csv, replace_json, replacing
-from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODELS, PLOTS
+from pipeline.files import replace_csv, replace_json, replacing, rounded
+from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODEL, PLOTS
+from pipeline.recommender.scorer import Scorer
+from pipeline.tables.entities import read_counts
 from pipeline.tables.rows import read_rows
 from pipeline.tracking import logs, runs
+from pipeline.tracking.model import log_model
 
 
-def main() -> None:
-    """Run the stage on params.yaml."""
-    config = load()
+def main() -> dict[str, float]:
+    """Run the stage on params.yaml; return the figures of the best epoch, unrounded."""
+    config = load()  # before TensorFlow is imported, which takes seconds
     from pipeline.model import use_threads
-    from pipeline.model.network.fit import (
-        fit,  # after the settings are checked: TensorFlow takes seconds
-    )
+    from pipeline.model.network.export import arrays
+    from pipeline.model.network.fit import fit
     from pipeline.model.posterior.checkpoint import Checkpoint
     from pipeline.model.posterior.sampler import sample
-    from pipeline.model.saved import Predictor, save
 
     use_threads(config.train.threads)
-    with runs.run(config) as run:
+    with runs.run(config):
         rows = {part: runs.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
         checkpoint = Checkpoint(CHECKPOINT, [rows, asdict(config)])
         network, points = fit(config, FEATURES, logs.log_epoch)
         kept = sample(config, FEATURES, logs.log_draws, checkpoint)
         best = dict(min(points, key=lambda point: point["valid_mse"]))
-        with replacing(MODELS) as out:
-            save(network, kept, config, FEATURES, out)
-            (out / "run_id").write_text(run.info.run_id + "\n")
+        with replacing(MODEL) as out:
+            network.save_weights(out / WEIGHTS)
+            write_model(out, arrays(network, *read_counts(FEATURES)), kept, config, FEATURES)
             valid, rating = read_rows(FEATURES, "valid")
-            best["valid_mse"] = float(np.mean((Predictor(out).rows(valid) - rating) ** 2))
+            error = Scorer(out).predict(valid["user"], valid["item"]) - rating
+            best["valid_mse"] = float(np.mean(error**2))
         logs.log_best(best)
+        runs.tag_model(model_digest(MODEL))
         checkpoint.remove()
-        logs.log_model(MODELS)
+        log_model(MODEL)
     replace_csv(PLOTS / "learning_curve.csv", pd.DataFrame(points))
-    replace_json(METRICS / "train.json", {**best, "epochs": len(points)})
+    replace_json(METRICS / "train.json", rounded({**best, "epochs": len(points)}))
+    return best
 
 
 if __name__ == "__main__":

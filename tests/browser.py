@@ -15,7 +15,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from benchmarks.process import served
-from pipeline.paths import MODELS, REPORT
+from pipeline.paths import MODEL, REPORT
 from pipeline.tracking import runs, views
 
 WAIT = 60_000  # ms for the UI to show something
@@ -244,7 +244,7 @@ def main():
     children = mlflow.search_runs(filter_string=query, output_format="list")
     with ui(runs.ROOT) as address:
         walk(address, parent.info.experiment_id, parent, children, folder)
-    titles = pq.read_table(MODELS / "titles.parquet")["title"].to_pylist()
+    titles = pq.read_table(MODEL / "titles.parquet")["title"].to_pylist()
     names = list(dict.fromkeys(titles[1:]))
     with page(runs.ROOT) as address:
         ratings = list(zip(names[:5], (9, 8, 3, 10, 5), strict=True))

@@ -15,12 +15,14 @@ import pytest
 from hypothesis import settings
 from omegaconf import OmegaConf
 
+from pipeline.artifact.folder import WEIGHTS, write_model
 from pipeline.compose import compose
 from pipeline.config import check
 from pipeline.paths import ROOT
 from pipeline.settings.sections import Duckdb
 from pipeline.tables.earlier import BLOCKS
 from pipeline.tables.engine import connect
+from pipeline.tables.entities import read_counts
 
 settings.register_profile(
     "default",
@@ -102,14 +104,14 @@ def model_settings(*overrides):
 
 
 DRAWS = [
-    "posterior.embedding=3", "posterior.history=5", "posterior.sweeps=40", "posterior.burn_in=10",
-    "posterior.keep_every=5",
+    "posterior.embedding=3", "posterior.history_components=5", "posterior.sweeps=40",
+    "posterior.burn_in=10", "posterior.keep_every=5",
 ]  # fmt: skip
 
 
 def train(features, folder, *overrides):
     """Train a small model into a folder; it has draws unless ``posterior=none`` is asked for."""
-    from pipeline.model import saved
+    from pipeline.model.network.export import arrays
     from pipeline.model.network.fit import fit
     from pipeline.model.posterior import sampler
     from pipeline.model.posterior.checkpoint import Checkpoint
@@ -118,7 +120,8 @@ def train(features, folder, *overrides):
     settings = model_settings("train.epochs=3", *draws, *overrides)
     network, _ = fit(settings, features, lambda _: None)
     kept = sampler.sample(settings, features, lambda *_: None, Checkpoint(folder / "c", 0))
-    saved.save(network, kept, settings, features, folder)
+    network.save_weights(folder / WEIGHTS)
+    write_model(folder, arrays(network, *read_counts(features)), kept, settings, features)
     return folder
 
 

@@ -47,14 +47,16 @@ def test_neighbours_are_what_the_formula_says(monkeypatch):
         near = [j for j in np.argsort(-like[i])[:2] if like[i, j] > 0]
         weights = [like[i, j] * rated[u, j] for j in near]
         total = sum(w * residual[u, j] for w, j in zip(weights, near, strict=True))
-        expected.append(6 + total / (sum(weights) + baselines.SHRINK))
+        expected.append(6 + total / (sum(weights) + baselines.SIMILARITY_PRIOR))
     found = baselines.neighbours(Pairs(user, item, rating), fit, *pairs.T)
     assert found == pytest.approx(np.array(expected))
 
 
 def made(features, sample):
     """The ratings of the test rows, and the baselines' predictions of them."""
-    found = references.peers.__wrapped__(features, (1, 10), Bootstrap(resamples=20, seed=0), sample)
+    found = references.references.__wrapped__(
+        features, (1, 10), Bootstrap(resamples=20, seed=0), sample
+    )
     return read_rows(features, "test")[1], found.predictions
 
 
@@ -88,9 +90,11 @@ def test_of_too_many_ratings_those_of_some_users_are_taken(features, monkeypatch
 
 
 def test_jobs_that_share_tables_share_their_baselines(features):
-    one, again = (references.peers(features, (1, 10), Bootstrap(5, 0), 10**6) for _ in range(2))
+    one, again = (
+        references.references(features, (1, 10), Bootstrap(5, 0), 10**6) for _ in range(2)
+    )
     assert one is again
-    assert one is not references.peers(features, (1, 10), Bootstrap(5, 1), 10**6)
+    assert one is not references.references(features, (1, 10), Bootstrap(5, 1), 10**6)
 
 
 def test_the_columns_of_the_trees_are_the_features_of_the_model(features):
@@ -103,4 +107,4 @@ def test_the_columns_of_the_trees_are_the_features_of_the_model(features):
     assert np.isnan(columns[0, 2]), "there is no mean of no ratings"
     assert columns[0, 8:11].tolist() == [0, 1, 0], "title 2 has genre 1"
     assert codes == [columns.shape[1] - 2, columns.shape[1] - 1]
-    assert max(users.known, items.known) == max(USERS, ITEMS)
+    assert max(users.n_trained, items.n_trained) == max(USERS, ITEMS)

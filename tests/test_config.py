@@ -37,6 +37,7 @@ def test_a_model_has_the_parts_its_name_says():
     parts = {name: check(settings(f"model={name}")).model for name in ("wide", "deep", "wide_deep")}
     assert [m.wide is not None for m in parts.values()] == [True, False, True]
     assert [m.deep is not None for m in parts.values()] == [False, True, True]
+    assert {name: model.name for name, model in parts.items()} == {name: name for name in parts}
 
 
 @pytest.mark.parametrize(
@@ -52,8 +53,20 @@ def test_a_model_has_the_parts_its_name_says():
         ("dataset.min_rating", 10, "dataset.min_rating: must be below dataset.max_rating"),
         ("dataset.max_rating", 1000, "dataset.max_rating: 1000 is out of range"),
         ("train.seed", -1, "train.seed: -1 is out of range; allowed is 0 to"),
-        ("model.deep.units", [64, 0], "model.deep.units: 0 units are no layer"),
+        ("model.deep.units", [64, 0], "model.deep.units: a layer has at least 1 unit, not 0"),
         ("model.wide.crosses", ["mood"], "model.wide.crosses: 'mood' is unknown"),
+        ("model.wide.crosses", ["type", "type"], "model.wide.crosses: 'type' is there twice"),
+        ("model.name", "banana", "model.name is a setting of an earlier version: remove it"),
+        ("features.min_titles", 2, "features.min_titles is a setting of an earlier version: it is"),
+        ("posterior.history", 64, "posterior.history is a setting of an earlier version: it is"),
+        ("evaluate.sample", 9999, "evaluate.sample is a setting of an earlier version: it is call"),
+        ("posterior.members", ["grades", "grades"], "posterior.members: 'grades' is there twice"),
+        ("posterior.members", [], "posterior.members: one or more of"),
+        ("posterior.attributes", ["mood"], "posterior.attributes: 'mood' is unknown"),
+        ("posterior.crosses", ["studios"], "posterior.crosses: 'studios' must be in posterior.at"),
+        ("engine.memory_limit", "banana", "engine.memory_limit: 'banana' is no amount of memory"),
+        ("engine.memory_limit", "0GB", "engine.memory_limit: '0GB' is no amount of memory"),
+        ("engine.memory_limit", "-1GB", "engine.memory_limit: '-1GB' is no amount of memory"),
         ("dataset.source", "kagle", "dataset.source: 'kagle' is unknown; one of kaggle, local"),
         ("training", {}, "training: Key 'training' not in 'Config'"),
     ],

@@ -22,7 +22,9 @@ from pipeline.tables.engine import connect
 from pipeline.tables.split import split
 
 DATASET = Dataset("any", 1, 10, Watch("", ""))
-FEATURES = Features("auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=2, min_titles=2)
+FEATURES = Features(
+    "auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=2, min_titles_per_value=2
+)
 LOCAL = {"master": "local[2]", "driver": {"memory": "2g"}, "sql": {"shuffle": {"partitions": 2}}}
 
 

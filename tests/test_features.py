@@ -18,7 +18,7 @@ from pipeline.tables.rows import read_rows
 from pipeline.tables.split import TRAIN, split, uniform
 
 SETTINGS = Features(
-    split="auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=1, min_titles=1
+    split="auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=1, min_titles_per_value=1
 )
 
 
@@ -183,7 +183,7 @@ def test_row_zero_stands_for_anyone_unknown_and_an_unseen_value_has_index_zero(e
 
 def test_a_value_of_too_few_trained_titles_counts_as_unknown(engine, tmp_path):
     rows = ratings()
-    few = replace(SETTINGS, min_titles=41)  # a third of 120 titles is Comedy: 40
+    few = replace(SETTINGS, min_titles_per_value=41)  # a third of 120 titles is Comedy: 40
     words = build(engine, tmp_path, rows, few)["vocabularies"].value
     assert "Comedy" not in set(words)
     assert "TV" in set(words)

@@ -3,10 +3,10 @@
 import gzip
 
 import pytest
+from pipeline.recommender.titles import Rated
 
 from pipeline.errors import UserError
 from pipeline.recommender.rating_files import read
-from pipeline.recommender.titles import Rated
 
 XML = """<?xml version="1.0" encoding="UTF-8" ?>
 <myanimelist>

@@ -5,28 +5,24 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-from conftest import model_settings
+from conftest import model_settings, train
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.artifact.formulas import hashed_cross
 from pipeline.errors import UserError
-from pipeline.model import saved
 from pipeline.model.network import batches
 from pipeline.model.network.embedding import Table
+from pipeline.model.network.export import restored
 from pipeline.model.network.fit import Curve, fit
 from pipeline.model.network.optimizers import SparseAdagrad, SparseFtrl
-from pipeline.model.network.wide import hashed_cross
+from pipeline.recommender.scorer import Scorer
 from pipeline.tables.rows import read_rows
 
 
 def trained(features, *overrides):
     settings = model_settings("posterior=none", *overrides)
     return *fit(settings, features, lambda _: None), settings
-
-
-def save(model, settings, features, folder):
-    saved.save(model, None, settings, features, folder)
-    return saved.Predictor(folder)
 
 
 @pytest.mark.parametrize("name", ["wide", "deep", "wide_deep"])
@@ -57,11 +53,11 @@ def test_the_best_epoch_is_kept_not_the_last(features):
     assert points[-1]["valid_mse"] > mse * 1.0001
 
 
-def test_a_saved_model_predicts_the_same_within_the_scale(features, tmp_path):
-    model, _, settings = trained(features, "train.epochs=3")
+def test_a_stored_network_predicts_the_same_in_keras_and_in_numpy(features, tmp_path):
+    folder = train(features, tmp_path, "posterior=none")
     rows, _ = read_rows(features, "test")
-    predictions = save(model, settings, features, tmp_path).rows(rows)
-    assert predictions == pytest.approx(np.clip(model(rows).numpy(), 1, 10), abs=1e-5)
+    in_keras = np.clip(restored(folder)(rows).numpy(), 1, 10)
+    assert Scorer(folder).predict(rows["user"], rows["item"]) == pytest.approx(in_keras, abs=1e-5)
 
 
 def test_an_unknown_user_gets_no_stranger_s_weights_from_shared_buckets(features):
@@ -72,41 +68,9 @@ def test_an_unknown_user_gets_no_stranger_s_weights_from_shared_buckets(features
     assert model.wide(tf.ones(3, tf.int32), item, item).numpy() != pytest.approx(alone)
 
 
-def test_predicting_in_batches_is_predicting_at_once(features, tmp_path, monkeypatch):
-    model, _, settings = trained(features, "train.epochs=1")
-    predictor, (rows, _) = (
-        save(model, settings, features, tmp_path),
-        read_rows(features, "test"),
-    )
-    at_once = predictor.rows(rows)
-    monkeypatch.setattr(saved, "BATCH", 7)
-    assert predictor.rows(rows) == pytest.approx(at_once, abs=1e-6)
-
-
-def test_users_times_titles_are_predicted_as_rows_are(features, tmp_path):
-    model, _, settings = trained(features, "train.epochs=2")
-    predictor = save(model, settings, features, tmp_path)
-    user, item = np.array([1, 5], "int32"), np.array([3, 31, 2], "int32")
-    by_one = [predictor.matrix(user[i : i + 1], item[j : j + 1]) for i in (0, 1) for j in range(3)]
-    assert predictor.matrix(user, item).ravel() == pytest.approx(np.ravel(by_one), abs=1e-5)
-
-
-def test_titles_have_embeddings_unless_the_model_is_wide_alone(features, tmp_path):
-    for name, width in (("wide", None), ("wide_deep", 4)):
-        model, _, settings = trained(features, "train.epochs=1", f"model={name}")
-        (tmp_path / name).mkdir()
-        found = save(model, settings, features, tmp_path / name).embeddings()
-        assert (found is None) if width is None else found.shape == (31, width)
-
-
 def test_a_loss_that_explodes_stops_the_training_with_what_to_do():
     with pytest.raises(UserError, match=r"lower model\.deep\.learning_rate"):
         Curve(print).on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
-
-
-def test_a_folder_without_a_model_says_how_to_make_one(tmp_path):
-    with pytest.raises(UserError, match="no trained model here; `dvc repro` makes one"):
-        saved.Predictor(tmp_path)
 
 
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 5))
@@ -157,12 +121,15 @@ def test_a_sparse_step_is_the_dense_step_on_the_rows_it_touches(sparse, dense):
 
 
 def test_a_cross_is_spread_over_its_buckets_and_told_from_other_crosses():
-    user, item = np.divmod(np.arange(40_000, dtype="int32"), 200)
-    first, second = (
-        hashed_cross(tf.constant(user), tf.constant(item), np.uint64(salt), 64).numpy()
-        for salt in (0, 1)
-    )
+    user, item = (index.astype("uint64") for index in np.divmod(np.arange(40_000), 200))
+    in_numpy, salts = (np.right_shift, np.bitwise_xor), np.array([[0], [1]], "uint64")
+    first, second = (hashed_cross(user, item, salt, 64, *in_numpy) for salt in salts)
     assert first.min() == 0
     assert first.max() == 63
-    assert np.bincount(first) == pytest.approx(625, rel=0.25)
+    assert np.bincount(first.astype(int)) == pytest.approx(625, rel=0.25)
     assert np.mean(first == second) == pytest.approx(1 / 64, abs=0.005)
+    in_tensorflow = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
+    same = hashed_cross(
+        tf.constant(user), tf.constant(item), np.array([1], "uint64"), 64, *in_tensorflow
+    )
+    assert np.array_equal(second, same.numpy())

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.evaluation import leaks
 from pipeline.evaluation.metrics import Bootstrap
-from pipeline.tables.entities import read_items, read_users
+from pipeline.tables.rows import read_tables
 
 BOOTSTRAP = Bootstrap(resamples=100, seed=0)
 USERS, ITEMS, RATINGS = 300, 80, 9000
@@ -51,8 +51,7 @@ def write(folder, known=("train",), completed=None):
 
 
 def probe(folder):
-    users, items = read_users(folder / "users.parquet"), read_items(folder / "items.parquet")
-    return leaks.probe(folder, users, items, BOOTSTRAP)
+    return leaks.probe(read_tables(folder), BOOTSTRAP)
 
 
 def test_honest_tables_pass_however_much_they_know_of_taste(tmp_path):
@@ -103,7 +102,7 @@ def test_a_history_that_holds_the_row_s_own_rating_is_found(tmp_path, monkeypatc
 
 def test_means_over_all_rows_as_public_notebooks_take_them_are_found(tmp_path, monkeypatch):
     def leaky(table, rating):
-        columns = {name: table[name].to_numpy() for name in ("user", "item")}
+        columns = {name: table[name] for name in ("user", "item")}
         return columns | {
             f"{name}_{of}": np.bincount(rows, weights)[rows].astype("int32")
             for name, rows in columns.items()

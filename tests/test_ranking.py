@@ -46,7 +46,7 @@ def catalogue(score, users=30, titles=60):
     user, item = np.nonzero(seen.toarray() == 0)
     test = ranking.Test(user, item, random.integers(1, 11, len(user)))
     gain = ranking.gains(test.rating, (1, 10))
-    genres = sparse.csr_array(np.eye(2, dtype="float32")[np.arange(titles) % 2])
+    genres = np.eye(2, dtype="float32")[np.arange(titles) % 2]
     lists = {"model": score(seen.toarray(), test)}
     found = ranking.catalogue(test, gain, np.arange(users), seen, genres, lists, BOOTSTRAP)
     return found["model"]

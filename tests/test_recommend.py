@@ -1,5 +1,7 @@
 """Recommendations: the model's own predictions, for users it knows and for those it is told of."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,17 +10,20 @@ from conftest import ITEMS, USERS, train
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.artifact.draws import load_draws
+from pipeline.artifact.folder import read_settings
 from pipeline.errors import UserError
-from pipeline.model.saved import Predictor
+from pipeline.model.network.export import restored
 from pipeline.recommender import batch, taste_profile
 from pipeline.recommender.batch import Everyone
-from pipeline.recommender.expected import Curve, exact
+from pipeline.recommender.catalogue import Rated, Wanted
 from pipeline.recommender.fold_in import fold_in
+from pipeline.recommender.grades import ExpectedCurve, chance, expected
 from pipeline.recommender.ids import Ids
 from pipeline.recommender.reasons import Reasons
 from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.scorer import Scorer
-from pipeline.recommender.titles import Rated, Wanted
+from pipeline.tables.entities import read_users
 from pipeline.tables.rows import read_rows
 
 
@@ -32,20 +37,105 @@ def without_draws(features, tmp_path_factory):
     return Recommender(train(features, tmp_path_factory.mktemp("network"), "posterior=none"))
 
 
+def by_hand(folder, user, item):
+    """The prediction of a pair, from the stored weights and the equations of docs/model.md."""
+    rows, row = read_users(folder / "users.parquet"), np.array([item])
+    columns = {"user": np.array([user], "int32"), "item": row.astype("int32")}
+    for name, at in (("user", user), ("item", item)):
+        table = pq.read_table(folder / f"{name}s.parquet")
+        for of in ("sum", "count"):
+            columns[f"{name}_{of}"] = table[f"{name}_{of}"].to_numpy()[[at]]
+    network = float(np.clip(restored(folder)(columns).numpy()[0], 1, 10))
+    settings = read_settings(folder)
+    if not settings["posterior"]:
+        return network
+    kept, predictions = load_draws(folder / "draws.npz"), []
+    for draw in kept.draws:
+        known = user if user <= rows.n_trained else 0
+        weights = draw.users[known].astype(float)
+        kind = np.append(kept.attributes[item], 1) @ draw.map
+        title = draw.items[item].astype(float) if 0 < item < len(draw.items) else kind
+        score = float(draw.intercept)
+        if settings["model"]["wide"]:
+            k = len(title) - 1
+            score += weights[k] + title[k] + weights[k + 1 :] @ kept.attributes[item, kept.crossed]
+        else:
+            k = len(title)
+        score += weights[:k] @ title[:k]
+        if len(draw.cuts):
+            noise = draw.noise[known]
+            above = [NormalDist().cdf((score - cut) * noise**0.5) for cut in draw.cuts]
+            predictions.append(1 + sum(above))
+        else:
+            predictions.append(np.clip(score, 1, 10))
+    weight = settings["posterior"]["weight"]
+    return weight * np.mean(predictions) + (1 - weight) * network
+
+
 @pytest.mark.parametrize("network", ["wide", "deep", "wide_deep"])
 @pytest.mark.parametrize("draws", [[], ["posterior=none"]])
 def test_scores_are_the_predictions_of_the_model(features, tmp_path, network, draws):
     train(features, tmp_path, *draws, f"model={network}")
-    predictor, scorer = Predictor(tmp_path), Scorer(tmp_path)
-    users, item = pq.read_table(tmp_path / "users.parquet"), np.arange(ITEMS + 2, dtype="int32")
+    scorer, titles = Scorer(tmp_path), [0, 1, 8, 30, 31]
     for user in (0, 1, 7, 40):
-        history = users["user_sum"][user].as_py(), users["user_count"][user].as_py()
-        found = scorer.scores(scorer.known(user, history))
-        asked = np.array([user], "int32")
-        assert found == pytest.approx(predictor.matrix(asked, item)[0], abs=1e-5)
-        ratings = np.array([history[0]]), np.array([history[1]])
-        some = scorer.pairs(asked, ratings, item[None, ::3])
+        found = scorer.scores(scorer.known(user))
+        exact = [by_hand(tmp_path, user, item) for item in titles]
+        assert found[titles] == pytest.approx(exact, abs=1e-4)
+        some = scorer.pairs(np.array([user]), np.arange(ITEMS + 2)[None, ::3])
         assert some[0] == pytest.approx(found[::3], abs=1e-5)
+    users = np.array([7, 0, 40])
+    grid = scorer.matrix(users, np.array([5, 31, 0]))
+    alone = [scorer.scores(scorer.known(user))[[5, 31, 0]] for user in users]
+    assert grid == pytest.approx(np.array(alone), abs=1e-5)
+
+
+def test_predicting_in_chunks_is_predicting_at_once(recommender, features, monkeypatch):
+    rows, rating = read_rows(features, "test")
+    scorer = recommender.scorer
+    at_once = scorer.judge(rows["user"], rows["item"], rating)
+    assert scorer.predict(rows["user"], rows["item"]) == pytest.approx(at_once[0], abs=1e-6)
+    monkeypatch.setattr("pipeline.recommender.scorer.CHUNK", 7)
+    for one, other in zip(scorer.judge(rows["user"], rows["item"], rating), at_once, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_the_likelihood_is_a_distribution_over_grades_that_knows_the_planted_taste(
+    recommender, features
+):
+    user, item = np.tile([1, 2], 10), np.full(20, 1)
+    _, found = recommender.scorer.judge(user, item, np.repeat(np.arange(1.0, 11), 2))
+    likely = np.exp(found)
+    assert likely[::2].sum() == pytest.approx(1, abs=1e-5)
+    assert likely[::2] @ np.arange(1, 11) > likely[1::2] @ np.arange(1, 11) + 2
+    rows, rating = read_rows(features, "test")
+    _, of_test = recommender.scorer.judge(rows["user"], rows["item"], rating)
+    share_of_each = np.bincount(rating.astype(int))[rating.astype(int)] / len(rating)
+    assert of_test.mean() > np.log(share_of_each).mean(), "it knows more than how often grades are"
+
+
+def test_without_draws_there_is_no_likelihood(without_draws):
+    assert without_draws.scorer.judge(np.array([1]), np.array([1]), np.array([5.0]))[1] is None
+
+
+def test_the_chances_of_all_grades_are_one_and_their_mean_is_the_expected_grade():
+    cuts, noise = np.array([1.2, 2.5, 3.9, 4.5]), np.array([0.5, 2.0, 9.0])
+    score = np.array([-2.0, 3.1, 8.0])
+    chances = np.stack([chance(score, noise, cuts, np.full(3, grade)) for grade in range(5)])
+    assert chances.sum(0) == pytest.approx([1, 1, 1])
+    assert (chances >= 0).all()
+    mean = (chances * np.arange(1, 6)[:, None]).sum(0)
+    assert expected(score, noise, cuts, (1, 5)) == pytest.approx(mean, abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "width"), [("wide", None), ("deep", 8), ("wide_deep", 8)])
+def test_titles_have_vectors_unless_the_model_is_wide_alone(features, tmp_path, name, width):
+    found = Scorer(train(features, tmp_path, "posterior=none", f"model={name}")).vectors()
+    assert (found is None) if width is None else found.shape == (ITEMS + 1, width)
+
+
+def test_a_folder_without_a_model_says_how_to_make_one(tmp_path):
+    with pytest.raises(UserError, match="no trained model here; `dvc repro` makes one"):
+        Scorer(tmp_path)
 
 
 @given(st.lists(st.integers(0, 2**40), unique=True), st.lists(st.integers(-9, 2**63 - 1)))
@@ -54,16 +144,16 @@ def test_ids_are_found_in_their_rows_and_others_in_row_0(known, asked):
     assert ids.rows(np.array(known, "int64")).tolist() == list(range(1, len(known) + 1))
     for one in asked:
         assert ids.row(one) == (known.index(one) + 1 if one in known else 0)
-        assert ids.typed(str(one)) == ids.row(one)
+        assert ids.find(str(one)) == ids.row(one)
     assert ids.row(2**80) == 0
-    assert not any(map(ids.typed, ("", "²", "+1", "9" * 5000)))
+    assert not any(map(ids.find, ("", "²", "+1", "9" * 5000)))
 
 
 def test_pairs_are_predicted_by_id_and_unknown_ids_count_as_average_ones(recommender):
     user, title = np.array([30, 10**9, 30, 10**9]), np.array([50, 50, 10**9, 10**9])
     found = recommender.predict(user, title)
     scorer = recommender.scorer
-    known, nobody = (scorer.scores(recommender.taste(row)) for row in (3, 0))
+    known, nobody = (scorer.scores(scorer.known(row)) for row in (3, 0))
     assert found == pytest.approx([known[5], nobody[5], known[0], nobody[0]], abs=1e-5)
     assert len(set(found.round(3))) == 4
     assert len(recommender.predict(user[:0], title[:0])) == 0
@@ -113,8 +203,8 @@ def test_the_expected_grade_is_the_sum_of_chances_to_be_above_each_threshold(noi
     cuts, scale = np.sort(cuts), (1, len(cuts) + 1)
     score = np.random.default_rng(0).uniform(cuts[0] - 5, cuts[-1] + 5, 200).astype("float32")
     true = 1 + norm.cdf((score[:, None] - cuts) * noise**0.5).sum(1)
-    assert exact(score, np.float32(noise), cuts, scale) == pytest.approx(true, abs=1e-5)
-    assert Curve(noise, cuts, scale)(score) == pytest.approx(true, abs=2e-5)
+    assert expected(score, np.float32(noise), cuts, scale) == pytest.approx(true, abs=1e-5)
+    assert ExpectedCurve(noise, cuts, scale)(score) == pytest.approx(true, abs=2e-5)
 
 
 def test_a_newcomer_is_predicted_as_well_as_a_user_with_as_many_ratings(features, recommender):
@@ -167,7 +257,7 @@ def test_a_user_is_found_by_name_too_and_a_stranger_is_told_what_to_do(recommend
     ],
 )
 def test_titles_are_found_however_they_are_typed(recommender, asked, found):
-    assert recommender.titles.name(recommender.titles.row(asked)) == found
+    assert recommender.catalogue.name(recommender.catalogue.row(asked)) == found
 
 
 @pytest.mark.parametrize(
@@ -175,7 +265,7 @@ def test_titles_are_found_however_they_are_typed(recommender, asked, found):
 )
 def test_a_title_that_is_not_there_is_not_taken_for_another(recommender, asked):
     with pytest.raises(UserError, match="no title is called"):
-        recommender.titles.row(asked)
+        recommender.catalogue.row(asked)
 
 
 def test_titles_are_as_wanted(recommender):
@@ -215,7 +305,7 @@ def test_the_more_diversity_the_less_alike_are_the_titles(recommender):
 
 
 def test_similar_titles_are_those_that_the_same_people_like(recommender):
-    found = recommender.similar(recommender.titles.row("30"), 8)
+    found = recommender.similar(recommender.catalogue.row("30"), 8)
     assert all(row["anime_id"] // 10 % 2 == 1 for row in found)
     assert 30 not in {row["anime_id"] for row in found}
     values = [row["similarity"] for row in found]
@@ -269,7 +359,7 @@ def test_weights_are_what_they_were_expected_to_be_and_what_the_ratings_moved_th
 
 def test_a_taste_is_told_by_genre_and_decade(recommender, monkeypatch):
     person = recommender.newcomer([Rated("10", 10), Rated("20", 2), Rated("30", 10)])
-    titles, more = recommender.titles, taste_profile.difference(recommender, person)
+    titles, more = recommender.catalogue, taste_profile.difference(recommender, person)
     genres = taste_profile.by_genre(titles, more)
     assert list(genres) == ["Odd", "Even"], "the largest first"
     assert genres["Odd"] > 0.5

@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 
 from benchmarks import serving
 from pipeline.paths import ROOT
+from pipeline.recommender.catalogue import Rated
 from pipeline.recommender.recommender import Recommender
-from pipeline.recommender.titles import Rated
 
 MINE = [{"anime_id": 10, "rating": 10}, {"title": "titel number 2", "rating": 2}]
 

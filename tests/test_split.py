@@ -15,7 +15,7 @@ from pipeline.settings.sections import Features
 from pipeline.tables.split import TEST, TRAIN, VALID, method_of, split
 
 SETTINGS = Features(
-    split="auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=1, min_titles=1
+    split="auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=1, min_titles_per_value=1
 )
 METHODS = ["random", "per_user", "cold_user", "cold_item", "temporal", "predefined"]
 

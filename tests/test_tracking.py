@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.settings.sections import flat
-from pipeline.tracking import runs
+from pipeline.tracking import origin, runs
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_runs_whose_process_is_gone_count_as_killed(monkeypatch, tmp_path):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     runs.connect()
-    client, own = mlflow.MlflowClient(), runs.process()
+    client, own = mlflow.MlflowClient(), origin.process()
     tags = {
         "gone": own | {"process": "1 1"},
         "here": own,

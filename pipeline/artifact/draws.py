@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.arrays import Array
+from pipeline.arrays import Array, Ints
 
 
 class Draw(NamedTuple):
@@ -40,36 +40,41 @@ class Kept(NamedTuple):
         draws: at least one.
         attributes: of all titles, as ``describe.attributes`` gives them: float32 [titles, m].
         labels: attribute, and index of its value, of each column of these.
-        basis: what a title adds to the history of who rates it: float32 [titles, n].
+        crossed: the columns of ``attributes`` that users have weights for: int64 [n].
+        basis: right singular vectors of who rated what; a user's history is their sum over the
+            rated titles, divided by the root of their number: float32 [titles, components].
     """
 
     draws: list[Draw]
     attributes: Array
     labels: list[tuple[str, int]]
+    crossed: Ints
     basis: Array
 
 
-def write(kept: Kept, path: Path) -> None:
+def save_draws(kept: Kept, path: Path) -> None:
     """Store what is kept in one file."""
     fields: dict[str, Any] = {
         f"{i}/{name}": array
         for i, draw in enumerate(kept.draws)
         for name, array in draw._asdict().items()
     }
-    names, codes = zip(*kept.labels, strict=True)
+    names = np.array([name for name, _ in kept.labels], str)
+    codes = np.array([code for _, code in kept.labels], np.int64)
     shared: dict[str, Any] = {
         "attributes": kept.attributes,
         "names": names,
         "codes": codes,
+        "crossed": kept.crossed,
         "basis": kept.basis,
     }
     np.savez(path, **shared, **fields)
 
 
-def read(path: Path) -> Kept:
-    """Read what ``write`` wrote."""
+def load_draws(path: Path) -> Kept:
+    """Read what ``save_draws`` wrote."""
     with np.load(path) as file:
         number = sum(name.endswith("/users") for name in file.files)
         draws = [Draw(*(file[f"{i}/{name}"] for name in Draw._fields)) for i in range(number)]
         labels = list(zip(file["names"].tolist(), file["codes"].tolist(), strict=True))
-        return Kept(draws, file["attributes"], labels, file["basis"])
+        return Kept(draws, file["attributes"], labels, file["crossed"], file["basis"])

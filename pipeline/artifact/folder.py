@@ -1,20 +1,66 @@
-"""What ``model``, which trains, and ``recommender``, without TensorFlow, have in common.
+"""The folder of a trained model: train writes it, and whatever answers reads it.
 
-The files of a models folder, and the constants that both count with.
+It works on its own, without the tables of data/, and holds nothing that differs from run to run:
+the same settings and tables give the same bytes.
 """
 
+import hashlib
 import json
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 
-WEIGHTS, SETTINGS, DRAWS = "model.weights.h5", "settings.json", "draws.npz"
-NETWORK = "network.npz"  # the same weights, for pipeline.recommender
+from pipeline.artifact.draws import Kept, save_draws
+from pipeline.errors import UserError
+from pipeline.files import replace_json
+from pipeline.settings.sections import Config
+
+WEIGHTS = "model.weights.h5"  # of the network, as Keras saves them
+NETWORK = "network.npz"  # the same as plain arrays, for pipeline.recommender
+DRAWS, SETTINGS = "draws.npz", "settings.json"
 TABLES = ("users.parquet", "items.parquet", "titles.parquet", "vocabularies.parquet")
 RATINGS = "ratings.arrow"  # who rated what before the test, by user
-SHRINK = 5.0  # a mean of few ratings counts as if so many average ones stood beside it
-CONSISTENCY = 5.0  # a user's noise is learned as if beside so many average ratings
+
+
+def write_model(
+    folder: Path, network: dict[str, Any], kept: Kept | None, config: Config, features: Path
+) -> None:
+    """Write all that answering needs to ``folder``, but for the weights that Keras saves.
+
+    Args:
+        folder: where to.
+        network: what ``model.network.export.arrays`` returns.
+        kept: of the posterior, if it was sampled.
+        config: the sections model, posterior and dataset.
+        features: folder of the feature tables.
+    """
+    np.savez(folder / NETWORK, **network)
+    if kept:
+        save_draws(kept, folder / DRAWS)
+    for name in TABLES:
+        shutil.copyfile(features / name, folder / name)
+    columns = ["user", "item", "rating"]
+    parts = [pq.read_table(features / f"{p}.parquet", columns=columns) for p in ("train", "valid")]
+    rated = pa.concat_tables(parts).sort_by([("user", "ascending"), ("item", "ascending")])
+    feather.write_feather(
+        rated.combine_chunks(),
+        folder / RATINGS,
+        compression="uncompressed",
+        chunksize=len(rated) or 1,
+    )
+    settings = {
+        "model": asdict(config.model),
+        "posterior": asdict(config.posterior) if config.posterior else None,
+        "min_rating": config.dataset.min_rating,
+        "max_rating": config.dataset.max_rating,
+    }
+    replace_json(folder / SETTINGS, settings)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -27,3 +73,18 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder.resolve()}: no trained model here; `dvc repro` makes one.")
     settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     return settings
+
+
+def model_digest(folder: Path) -> str:
+    """Return 16 hexadecimal digits that identify a model: a SHA-256 of its files and their names.
+
+    Raises:
+        UserError: ``folder`` holds no model.
+    """
+    read_settings(folder)
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with file.open("rb") as data:
+            content = hashlib.file_digest(data, "sha256").hexdigest()
+        total.update(f"{file.relative_to(folder)}\0{content}\0".encode())
+    return total.hexdigest()[:16]

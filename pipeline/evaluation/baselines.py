@@ -4,21 +4,19 @@ The baselines may learn from the validation rows too, as no choice rests on thos
 trees do not, as their histories are those of training rows.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy import sparse
 
-from pipeline.evaluation.metrics import Floats, Ints
+from pipeline.arrays import Floats, Ints
+from pipeline.tables.rows import Tables
 
 NEIGHBOURS = 80
 DAMPING = 4.0  # rating points added to the length of a title's residuals: few ones say little
-SHRINK = 0.2  # sum of similarities at which neighbours and biases count alike
+SIMILARITY_PRIOR = 0.2  # added to the sum of similarities: few neighbours move a prediction little
 FACTORS, EPOCHS, RATE, DECAY = 50, 60, 0.02, 0.08  # of the factorisation, chosen on validation rows
-BLOCK = 1024  # titles, or rows in hundreds, at a time
+CHUNK = 1024  # titles, or rows in hundreds, at a time
 
 
 class Pairs(NamedTuple):
@@ -34,14 +32,10 @@ class Pairs(NamedTuple):
     rating: Floats
 
 
-def read_pairs(features: Path) -> Pairs:
-    """Read what is known before the test: training and validation rows."""
-    parts = [
-        pq.read_table(features / f"{part}.parquet", columns=["user", "item", "rating"])
-        for part in ("train", "valid")
-    ]
-    table = pa.concat_tables(parts)
-    user, item, rating = (table[name].to_numpy() for name in Pairs._fields)
+def pairs_before_test(tables: Tables) -> Pairs:
+    """Put the training and the validation rows together: what is known before the test."""
+    parts = [tables.parts[part] for part in ("train", "valid")]
+    user, item, rating = (np.concatenate([part[n] for part in parts]) for n in Pairs._fields)
     return Pairs(user, item, rating.astype(np.float32))
 
 
@@ -90,17 +84,17 @@ def neighbours(pairs: Pairs, fit: Biases, user: Ints, item: Ints) -> Floats:
     scaled = (sparse.diags_array(1 / lengths) @ of_items).tocsr()
     likeness = sparse.vstack(
         [
-            _nearest(scaled[start : start + BLOCK] @ scaled.T, start)
-            for start in range(0, shape[1], BLOCK)
+            _nearest(scaled[start : start + CHUNK] @ scaled.T, start)
+            for start in range(0, shape[1], CHUNK)
         ]
     ).tocsr()
     rated = sparse.csr_array((np.ones(len(residual)), (pairs.user, pairs.item)), shape)
     result = fit.predict(user, item)
-    for start in range(0, len(user), 100 * BLOCK):
-        part = slice(start, start + 100 * BLOCK)
+    for start in range(0, len(user), 100 * CHUNK):
+        part = slice(start, start + 100 * CHUNK)
         like, users = likeness[item[part]], user[part]
         total = like.multiply(of_users[users]).sum(1)
-        result[part] += total / (like.multiply(rated[users]).sum(1) + SHRINK)
+        result[part] += total / (like.multiply(rated[users]).sum(1) + SIMILARITY_PRIOR)
     return result
 
 

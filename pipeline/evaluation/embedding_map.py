@@ -1,13 +1,10 @@
 """What the model has learned of titles, laid out in a plane: near to each other is liked alike."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from sklearn.manifold import TSNE
 
-if TYPE_CHECKING:
-    from pipeline.model.saved import Predictor
+from pipeline.arrays import Floats
 
 SHOWN = 600  # the most rated titles
 GENRES = 6  # that have a colour of their own
@@ -16,18 +13,17 @@ ROOM = np.array([0.2, 0.025])  # that a name takes up, as a share of the picture
 LEAST = 30  # titles below which there is nothing to see
 
 
-def table(predictor: "Predictor", titles: pd.DataFrame) -> pd.DataFrame:
+def table(vectors: Floats | None, titles: pd.DataFrame) -> pd.DataFrame:
     """Place the most rated titles by t-SNE (van der Maaten & Hinton 2008) on the cosine.
 
     Args:
-        predictor: a model; one without embeddings, or of few titles, gives no rows.
+        vectors: of the trained titles, row 0 any other [n, k]; None, or few of them, gives no rows.
         titles: as ``segments.read_titles`` gives them.
 
     Returns:
         x, y, genre (the rarest one of the title that is among the commonest; or other), ratings (in
         training) and name (that of the most rated, else empty), the most rated first.
     """
-    vectors = predictor.embeddings()
     columns = ["x", "y", "genre", "ratings", "name"]
     if vectors is None or len(vectors) <= LEAST:
         return pd.DataFrame(columns=columns)

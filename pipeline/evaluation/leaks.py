@@ -11,20 +11,17 @@ Three probes look at the very tables and functions that the model was trained wi
   the mean, neither the test rows nor training rows that they did not learn from.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.polynomial import Polynomial
 
-from pipeline.arrays import Array
+from pipeline.arrays import Array, Floats, Ints
 from pipeline.errors import UserError
-from pipeline.evaluation.metrics import Bootstrap, Floats, Ints, percentiles
+from pipeline.evaluation.metrics import Bootstrap, percentiles
 from pipeline.evaluation.trees import inputs, trees
 from pipeline.tables.earlier import with_earlier
-from pipeline.tables.entities import Entities
-from pipeline.tables.rows import read_rows
+from pipeline.tables.rows import Tables
 
 ATTRIBUTES = {"user": ("completed", "plan_to_watch"), "item": ("episodes", "year")}
 SAMPLE = 100_000  # rows that the trees learn from, and that they are asked about
@@ -33,24 +30,24 @@ KNOWS = 0.9  # share of the variance that chance makes, below which an attribute
 GAIN = 0.01  # share of the MSE of the mean that shuffled ratings cannot take away by chance
 
 
-def probe(features: Path, users: Entities, items: Entities, bootstrap: Bootstrap) -> dict[str, Any]:
+def probe(tables: Tables, bootstrap: Bootstrap) -> dict[str, Any]:
     """Run all probes.
 
     Args:
-        features: folder of the feature tables.
-        users, items: the same tables as the model sees them.
+        tables: the feature tables.
         bootstrap: for the intervals.
 
     Returns:
-        histories: how many users and titles the tables are wrong about; attributes: for each its
-        share of the variance that chance makes, and the upper end of the interval;
-        shuffled_test, shuffled_train: share of the mean's MSE that is taken away.
+        histories: how many users and titles have wrong sums; attributes: for each its distance
+        from mean ratings, as a share of that which chance makes, and the upper end of the interval;
+        shuffled_test, shuffled_train: share of the mean's MSE that is taken away, and the lower
+        end.
 
     Raises:
-        UserError: something knows ratings it should not; the message says what.
+        UserError: an input of the model contains ratings that it must not; the message names it.
     """
-    wrong, ratios = histories(features), attributes(features, users, items, bootstrap)
-    gains = shuffled(features, users, items, bootstrap)
+    wrong, ratios = histories(tables), attributes(tables, bootstrap)
+    gains = shuffled(tables, bootstrap)
     guilty = [f"{wrong} users or titles"] if wrong else []
     guilty += [name for name, (_, high) in ratios.items() if high < KNOWS]
     guilty += [name for name, (_, low) in gains.items() if low > GAIN]
@@ -59,36 +56,29 @@ def probe(features: Path, users: Entities, items: Entities, bootstrap: Bootstrap
         raise UserError(
             f"evaluate: LEAK: {', '.join(guilty)} know ratings that they must not "
             f"({found}). No figure of this model can be trusted; pipeline/evaluation/leaks.py "
-            "tells what was looked for."
+            "describes what was looked for."
         )
     return found
 
 
-def histories(features: Path) -> int:
+def histories(tables: Tables) -> int:
     """Count the users and titles whose sum or number of ratings is not that of training."""
-    table = pq.read_table(features / "train.parquet", columns=["user", "item", "rating"])
-    rating, wrong = table["rating"].to_numpy(), 0
+    train, wrong = tables.parts["train"], 0
     for name in ("user", "item"):
-        told = pq.read_table(features / f"{name}s.parquet")
-        rows = table[name].to_numpy()
-        for of, weights in (("sum", rating), ("count", None)):
-            right = np.bincount(rows, weights, told.num_rows)
-            wrong += int(np.count_nonzero(told[f"{name}_{of}"].to_numpy() != right))
+        for of, weights in (("sum", train["rating"]), ("count", None)):
+            stored = tables.sums[f"{name}_{of}"]
+            right = np.bincount(train[name], weights, len(stored))
+            wrong += int(np.count_nonzero(stored != right))
     return wrong
 
 
-def attributes(
-    features: Path, users: Entities, items: Entities, bootstrap: Bootstrap
-) -> dict[str, tuple[float, float]]:
-    """Compare how far mean ratings are from what attributes say with how far chance takes them."""
-    parts = [
-        pq.read_table(features / f"{part}.parquet", columns=["user", "item", "rating"])
-        for part in ("train", "valid", "test")
-    ]
-    rating = np.concatenate([part["rating"].to_numpy() for part in parts]).astype(np.float64)
+def attributes(tables: Tables, bootstrap: Bootstrap) -> dict[str, tuple[float, float]]:
+    """Compare how far mean ratings are from what attributes predict with how far chance is."""
+    parts = tables.parts.values()
+    rating = np.concatenate([part["rating"] for part in parts]).astype(np.float64)
     found = {}
-    for name, side in (("user", users), ("item", items)):
-        rows = np.concatenate([part[name].to_numpy() for part in parts])
+    for name, side in (("user", tables.users), ("item", tables.items)):
+        rows = np.concatenate([part[name] for part in parts])
         count = np.bincount(rows, minlength=len(side.numbers))
         often = np.flatnonzero((count > 1) & (np.arange(len(count)) > 0))
         total, squared = (np.bincount(rows, rating**p, len(count))[often] for p in (1, 2))
@@ -117,44 +107,50 @@ def _ratio(
     return float(sums[:, 0].sum() / sums[:, 1].sum()), high
 
 
-def shuffled(
-    features: Path, users: Entities, items: Entities, bootstrap: Bootstrap
-) -> dict[str, tuple[float, float]]:
-    """Let trees learn from shuffled training ratings.
+def shuffled(tables: Tables, bootstrap: Bootstrap) -> dict[str, tuple[float, float]]:
+    """Let trees learn from training ratings in random order.
 
     Returns:
         For shuffled_test and shuffled_train the share of the mean's MSE that they take away, and
         the lower end of its interval.
     """
     draws = np.random.default_rng(bootstrap.seed)
-    table = pq.read_table(features / "train.parquet")
-    before = table["rating"].to_numpy()
-    rating = draws.permutation(before)
-    rows = with_earlier(table, rating)
+    train = tables.parts["train"]
+    rating = draws.permutation(train["rating"])
+    rows = with_earlier(train, rating)
     order = draws.permutation(len(rating))
     half = min(len(order) // 2, SAMPLE)
     learn, ask = order[:half], order[half : 2 * half]
-
-    test, true = read_rows(features, "test")
+    test, true = _with_sums_of(rating, tables)
     some = draws.permutation(len(true))[:SAMPLE]
-    moved = rating.astype(np.int64) - before
-    for name, side in (("user", users), ("item", items)):  # what else is in the sums stays in them
-        change = np.bincount(table[name].to_numpy(), moved, len(side.numbers)).astype(np.int32)
-        test[f"{name}_sum"] = test[f"{name}_sum"] + change[test[name]]
-    columns, codes = inputs(_take(rows, learn), users, items)
-    model = trees(columns, rating[learn], codes)
 
+    columns, codes = inputs(_take(rows, learn), tables.users, tables.items)
+    model = trees(columns, rating[learn], codes)
     found = {}
     for name, asked, truth in (
         ("shuffled_test", _take(test, some), true[some]),
         ("shuffled_train", _take(rows, ask), rating[ask]),
     ):
-        predicted = model.predict(inputs(asked, users, items)[0])
+        predicted = model.predict(inputs(asked, tables.users, tables.items)[0])
         plain = (truth - rating.mean()) ** 2
         less = plain - (truth - predicted) ** 2
         scale = float(plain.mean()) or 1.0
         found[name] = float(less.mean()) / scale, bootstrap.mean(less, asked["user"])[0] / scale
     return found
+
+
+def _with_sums_of(rating: Ints, tables: Tables) -> tuple[dict[str, Array], Floats]:
+    """Return the test rows with sums in which ``rating`` replaces the training ratings.
+
+    Whatever else is in the sums stays in them: that is what the probe is after.
+    """
+    rows, true = tables.rows("test")
+    train = tables.parts["train"]
+    change = rating.astype(np.int64) - train["rating"]
+    for name, side in (("user", tables.users), ("item", tables.items)):
+        of_each = np.bincount(train[name], change, len(side.numbers)).astype(np.int32)
+        rows[f"{name}_sum"] = rows[f"{name}_sum"] + of_each[rows[name]]
+    return rows, true
 
 
 def _take(rows: dict[str, Array], chosen: Ints) -> dict[str, Array]:

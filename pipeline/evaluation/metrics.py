@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Ints = NDArray[np.integer[Any]]
-Floats = NDArray[np.floating[Any]]
-Array = NDArray[Any]
+from pipeline.arrays import Array, Floats, Ints
+
 Interval = tuple[float, float]
 
 GROUPS = 20  # of equal size by prediction, within which calibration is looked at

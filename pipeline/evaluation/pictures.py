@@ -5,13 +5,36 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.evaluation.segments import HISTORY, KINDS
+from pipeline.evaluation.segments import HISTORY, KINDS, POPULARITY
 from pipeline.plots import BLUE, GREY, ORANGE, canvas
 
 MSE = "MSE (squared rating points)"
 # Told apart by colour-blind eyes too (Okabe & Ito 2008); the last is for all others.
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#bbbbbb")
 LEAST = 20  # ratings below which a segment is not drawn: it would only show its interval
+
+
+def draw(
+    curve: pd.DataFrame, tables: dict[str, pd.DataFrame], scale: tuple[int, int]
+) -> dict[str, Figure]:
+    """Draw all pictures, by name.
+
+    Args:
+        curve: the learning curve of the network.
+        tables: of the plots, by name.
+        scale: lowest and highest rating.
+    """
+    drawn = {
+        "learning_curve": learning_curve(curve),
+        "calibration": calibration(tables["calibration"], scale),
+        "residual_by_rating": residual(tables["residual_by_rating"], "true rating"),
+        "residual_by_popularity": residual(tables["residual_by_popularity"], POPULARITY),
+        "error_by_history": error_by_history(tables["error_by_history"]),
+        "segments": segments(tables["segments"]),
+    }
+    if len(tables["embedding_map"]):
+        drawn["embedding_map"] = embedding_map(tables["embedding_map"])
+    return drawn
 
 
 def learning_curve(curve: pd.DataFrame) -> Figure:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from pipeline.arrays import Array
-from pipeline.evaluation.metrics import Bootstrap, Floats, Ints
+from pipeline.arrays import Array, Floats, Ints
+from pipeline.evaluation.baselines import Biases
+from pipeline.evaluation.metrics import Bootstrap
 
 TOP = 10  # titles of a list
 MEASURES = {"ndcg": f"ndcg_cut_{TOP}", "recall": f"recall_{TOP}", "map": f"map_cut_{TOP}"}
@@ -40,6 +41,22 @@ def liked(scale: tuple[int, int]) -> int:
     """Return the lowest rating of those who liked a title."""
     low, high = scale
     return math.ceil(low + 0.75 * (high - low))
+
+
+def seen_titles(user: Ints, item: Ints, shape: tuple[int, int]) -> sparse.csr_array:
+    """Return 1 where a user rated a title before the test: int32 [users, titles] of this shape."""
+    return sparse.csr_array((np.ones(len(user), np.int32), (user, item)), shape)
+
+
+def baseline_scores(biases: Biases, seen: sparse.csr_array) -> dict[str, Score]:
+    """Return orders of the titles that are the same for everybody: by bias, and by popularity."""
+    counts = np.bincount(seen.indices, minlength=seen.shape[1])
+    nobody = np.full(seen.shape[1], len(biases.users))  # a user's own bias changes no order
+    biased = biases.predict(nobody, np.arange(seen.shape[1]))
+    return {
+        "user_item_bias": lambda user, item: np.tile(biased[item], (len(user), 1)),
+        "most_rated": lambda user, item: np.tile(counts[item], (len(user), 1)),
+    }
 
 
 def drawn(test: Test, gain: Ints, number: int, seed: int) -> Ints:
@@ -100,7 +117,7 @@ def catalogue(
     gain: Ints,
     users: Ints,
     seen: sparse.csr_array,
-    genres: sparse.csr_array,
+    genres: Floats,
     scores: dict[str, Score],
     bootstrap: Bootstrap,
 ) -> dict[str, dict[str, Any]]:
@@ -140,7 +157,7 @@ def catalogue(
         result[name] = judged(qrels, lists, bootstrap) | {
             "coverage": len(np.unique(top)) / len(titles),
             "novelty": float(-np.log2(counts[top] / seen.shape[0]).mean()),
-            "diversity": _diversity(genres[top.ravel()].toarray().reshape(*top.shape, -1)),
+            "diversity": _diversity(genres[top]),
             "popularity": _popularity(counts, top, seen[users]),
         }
     return result

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array
-from pipeline.evaluation.metrics import Bootstrap, Floats, Ints, percentiles
+from pipeline.arrays import Array, Floats, Ints
+from pipeline.evaluation.metrics import Bootstrap, percentiles
 
 HISTORY, POPULARITY = "training ratings of the user", "training ratings of the title"
 KINDS = ("type", "decade", "genre")

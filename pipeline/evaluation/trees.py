@@ -3,8 +3,7 @@
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from pipeline.arrays import Array
-from pipeline.evaluation.metrics import Floats
+from pipeline.arrays import Array, Floats, indicators
 from pipeline.tables.entities import Entities
 
 TREES = {"max_iter": 100, "learning_rate": 0.1, "max_leaf_nodes": 31, "early_stopping": False}
@@ -27,9 +26,7 @@ def inputs(rows: dict[str, Array], users: Entities, items: Entities) -> tuple[Ar
         with np.errstate(divide="ignore", invalid="ignore"):
             columns += [rows[f"{name}_sum"] / count, count]
     numbers = [users.numbers[rows["user"]], items.numbers[rows["item"]]]
-    genres = np.zeros((len(items.numbers), items.words["genres"]), np.float32)
-    title, place = np.nonzero(items.codes["genres"] > 0)
-    genres[title, items.codes["genres"][title, place]] = 1
+    genres = indicators(items.codes["genres"], items.words["genres"])
     codes = np.concatenate([items.codes[name] for name in ("type", "source")], 1)
     codes = np.minimum(codes, MOST_CODES - 1)[rows["item"]]
     parts = [np.stack(columns, 1), *numbers, genres[rows["item"]], codes]

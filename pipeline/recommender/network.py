@@ -1,115 +1,141 @@
-"""The network's predictions in NumPy, all that is known of the titles multiplied out."""
+"""The network's predictions in NumPy, with each title's share of the first layer precomputed."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from pipeline.arrays import Array
-from pipeline.artifact.folder import SHRINK
+from pipeline.arrays import Array, Ints
+from pipeline.artifact.formulas import hashed_cross, rating_history
 
-BLOCK = 2048  # rows that go through the layers at a time: they stay in the cache
+CHUNK = 2048  # rows that go through the layers at a time: they stay in the cache
 
 
 class Network:
-    """Predicts titles for users from the arrays that ``model.export`` wrote."""
+    """Predicts titles for users from the arrays that ``model.network.export`` wrote.
+
+    Attributes:
+        arrays: these, by name.
+        wide, deep: whether the network has these parts.
+        n_titles: titles of the catalogue, row 0 (any unknown title) included.
+    """
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as file:
-            self.arrays = known = dict(file)
-        self.wide, self.deep = "codes" in known, "hidden" in known
+            self.arrays = arrays = dict(file)
+        self.wide, self.deep = "codes" in arrays, "hidden" in arrays
+        self.n_titles = len(arrays["codes" if self.wide else "hidden"])
         if self.wide:
-            titles, places = np.nonzero(known["codes"] >= 0)
-            pairs = np.stack([known["codes"][titles, places].astype(np.int64), places], 1)
+            titles, places = np.nonzero(arrays["codes"] >= 0)
+            pairs = np.stack([arrays["codes"][titles, places].astype(np.int64), places], 1)
             self._crossed, pair = np.unique(pairs, axis=0, return_inverse=True)
-            shape = len(known["codes"]), len(self._crossed)
-            self._shares = csr_array((known["shares"][titles, places], (titles, pair)), shape)
-            row = np.arange(shape[0])
-            self._bias = known["item_bias"][np.where(row < len(known["item_bias"]), row, 0)]
+            shape = self.n_titles, len(self._crossed)
+            self._shares = csr_array((arrays["shares"][titles, places], (titles, pair)), shape)
+            row = np.arange(self.n_titles)
+            self._bias = arrays["item_bias"][np.where(row < len(arrays["item_bias"]), row, 0)]
         if self.deep:
-            layers = range(sum(name.startswith("kernel") for name in known))
-            self._layers = [(known[f"kernel{i}"], known[f"bias{i}"]) for i in layers]
+            layers = range(sum(name.startswith("kernel") for name in arrays))
+            self._layers = [(arrays[f"kernel{i}"], arrays[f"bias{i}"]) for i in layers]
+
+    def only(self, titles: Ints) -> "Network":
+        """Return the network of some titles alone, rows of the item table [n], in that order."""
+        part = copy.copy(self)
+        own = [name for name in ("codes", "shares", "hidden") if name in self.arrays]
+        part.arrays = self.arrays | {name: self.arrays[name][titles] for name in own}
+        part.n_titles = len(titles)
+        if self.wide:
+            part._shares, part._bias = self._shares[titles], self._bias[titles]
+        return part
+
+    def title_vectors(self) -> Array | None:
+        """Return what trained titles bring to the first ReLU layer, row 0 any other: float32."""
+        return self.arrays["hidden"][: self.arrays["n_trained"] + 1] if self.deep else None
 
     def linear(self, user: int) -> Array | None:
         """Return what the wide part adds for each title, float32 [titles]; None without one."""
         if not self.wide:
             return None
-        known = self.arrays
-        user = user if user < len(known["user_bias"]) else 0
-        total = self._bias + known["user_bias"][user]
-        if user:  # an unknown user has no weights, but strangers' ones
+        arrays = self.arrays
+        user = user if user < len(arrays["user_bias"]) else 0
+        total = self._bias + arrays["user_bias"][user]
+        if user:  # an unknown user would hash into other users' buckets
             code, place = self._crossed.T
-            total = total + self._shares @ known["cross"][self._bucket(user, code, place)]
+            total = total + self._shares @ arrays["cross"][self._bucket(user, code, place)]
         return total
 
-    def predict(self, own: Array | None, linear: Array | None, titles: slice) -> Array:
-        """Predict some of the titles for a user: float32 [n], not clipped.
+    def predict(self, first_layer: Array | None, linear: Array | None, titles: slice) -> Array:
+        """Predict some of the titles for a user: float32 [n], not clipped to the scale.
 
         Args:
-            own: what ``described`` returns of the user.
+            first_layer: what ``user_side`` returns of the user.
             linear: what ``linear`` returns of the user.
             titles: rows of the item table.
         """
         total = np.full(titles.stop - titles.start, self.arrays["scale"][0], np.float32)
         if linear is not None:
             total += linear[titles]
-        if own is not None:
+        if first_layer is not None:
             hidden = self.arrays["hidden"]
-            starts = range(titles.start, titles.stop, BLOCK)
-            ends = [min(start + BLOCK, titles.stop) for start in starts]
-            parts = [self._through(hidden[a:b] + own) for a, b in zip(starts, ends, strict=True)]
-            total += np.concatenate(parts)
+            starts = range(titles.start, titles.stop, CHUNK)
+            ends = [min(start + CHUNK, titles.stop) for start in starts]
+            total += np.concatenate(
+                [
+                    self._through(hidden[a:b] + first_layer)
+                    for a, b in zip(starts, ends, strict=True)
+                ]
+            )
         return total
 
-    def described(self, user: Array, ratings: tuple[Array, Array]) -> Array | None:
+    def user_side(self, user: Array, ratings: tuple[Array, Array]) -> Array | None:
         """Return what users bring to the first ReLU layer, float32 [users, units]; None without it.
 
         Args:
-            user: their indices [users]; 0, or one beyond those trained on, for any other.
+            user: rows of the user table [users]; 0, or one without training ratings, for any other.
             ratings: sum and number of the ratings each gave [users].
         """
         if not self.deep:
             return None
-        known, (total, count) = self.arrays, ratings
-        mean, deviation, middle, spread = known["scale"][:4]
-        above = (total - count * mean) / (count + SHRINK) / deviation
-        often = (np.log1p(count) - middle) / spread
-        row = known["user"][np.where(user < len(known["user"]), user, 0)]
-        own = np.column_stack([row, known["numbers"][user], above, often])
-        return (own @ known["kernel0"][known["own"]] + known["bias0"]).astype(np.float32)
+        arrays, (total, count) = self.arrays, ratings
+        history = rating_history(total, count, np.log1p(count), arrays["scale"][:4])
+        embedding = arrays["user"][np.where(user < len(arrays["user"]), user, 0)]
+        inputs = np.column_stack([embedding, arrays["numbers"][user], *history])
+        kernel = arrays["kernel0"][arrays["of_user"]]
+        return (inputs @ kernel + arrays["bias0"]).astype(np.float32)
 
-    def pairs(self, user: Array, own: Array | None, item: Array) -> Array:
-        """Predict titles of many users: float32 [users, n], not clipped.
+    def pairs(self, user: Array, first_layer: Array | None, item: Array) -> Array:
+        """Predict n titles for each of many users: float32 [users, n], not clipped to the scale.
 
         Args:
-            user: their indices [users].
-            own: what ``described`` returns of them.
-            item: rows of the item table, n for each user: [users, n].
+            user: rows of the user table [users].
+            first_layer: what ``user_side`` returns of them.
+            item: rows of the item table [users, n].
         """
-        known = self.arrays
-        total = np.full(item.shape, known["scale"][0], np.float32)
+        arrays = self.arrays
+        total = np.full(item.shape, arrays["scale"][0], np.float32)
         if self.wide:
-            row = np.where(user < len(known["user_bias"]), user, 0)[:, None]
-            codes, shares = known["codes"][item], known["shares"][item]
+            row = np.where(user < len(arrays["user_bias"]), user, 0)[:, None]
+            codes, shares = arrays["codes"][item], arrays["shares"][item]
             bucket = self._bucket(row[..., None], np.maximum(codes, 0), np.arange(codes.shape[-1]))
-            crossed = (known["cross"][bucket] * shares).sum(-1)
-            total += self._bias[item] + known["user_bias"][row] + np.where(row > 0, crossed, 0)
-        if own is not None:
-            layer = known["hidden"][item] + own[:, None]
+            crossed = (arrays["cross"][bucket] * shares).sum(-1)
+            total += self._bias[item] + arrays["user_bias"][row] + np.where(row > 0, crossed, 0)
+        if first_layer is not None:
+            layer = arrays["hidden"][item] + first_layer[:, None]
             total += self._through(layer.reshape(-1, layer.shape[-1])).reshape(item.shape)
         return total
 
     def _through(self, layer: Array) -> Array:
+        """Pass sums of the first layer, which are overwritten, through the rest: float32 [n]."""
         for kernel, bias in self._layers[1:]:
             layer = np.maximum(layer, 0, out=layer) @ kernel
             layer += bias
         return layer[:, 0]
 
     def _bucket(self, user: Array | int, code: Array, place: Array) -> Array:
-        """Hash users with codes as ``model.wide.hashed_cross`` does: int64 [n]."""
-        key = (np.asarray(user).astype(np.uint64) << np.uint64(32)) + code.astype(np.uint64)
-        with np.errstate(over="ignore"):
-            key += (self.arrays["salts"][place] + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-            for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-                key = (key ^ (key >> np.uint64(33))) * np.uint64(factor)
-        return ((key ^ (key >> np.uint64(33))) % np.uint64(len(self.arrays["cross"]))).astype(int)
+        """(8): return the bucket of each cross of a user and a code: int64, as they broadcast."""
+        left = np.atleast_1d(user).astype(np.uint64)
+        salt, buckets = self.arrays["salts"][place], len(self.arrays["cross"])
+        right = code.astype(np.uint64)
+        return hashed_cross(left, right, salt, buckets, np.right_shift, np.bitwise_xor).astype(
+            np.int64
+        )

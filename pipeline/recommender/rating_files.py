@@ -12,7 +12,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import UserError
-from pipeline.recommender.titles import Rated
+from pipeline.recommender.catalogue import Rated
 
 LARGEST = 64 * 2**20  # bytes of a list, unpacked: no person has rated so much
 

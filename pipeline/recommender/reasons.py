@@ -70,18 +70,19 @@ class Reasons:
         if not scorer.draws:
             return [Parts(0.0, 0.0, [], np.zeros(0), 0.0, float(value)) for value in score]
         constant = float(np.mean([draw.intercept for draw in scorer.draws]))
-        base = constant + (float(weights[:, scorer.deep].mean()) if scorer.wide else 0.0)
+        embedding, bias, crosses = scorer.layout.split(weights)
+        base = constant + (float(bias.mean()) if scorer.layout.wide else 0.0)
         vectors = scorer.embeddings[:, rows]
-        whole = np.einsum("dtm,dm->t", vectors, weights[:, : scorer.deep]) / len(vectors)
-        back = np.matmul(vectors, learned.covariance[:, : scorer.deep])
+        whole = np.einsum("dtm,dm->t", vectors, embedding) / len(vectors)
+        back = np.matmul(vectors, learned.covariance[:, : scorer.layout.embedding])
         drawn = np.matmul(back, learned.design.swapaxes(1, 2)) * learned.pull[:, None]
         each = drawn.mean(0)  # titles times rated titles
-        own, found = weights[:, scorer.deep + 1 :].mean(0), []
+        own, found = crosses.mean(0) if scorer.layout.wide else None, list[Parts]()
         for place, row in enumerate(rows):
             title = float(scorer.offset[:, row].mean()) - constant
-            crosses = self._crosses(own, int(row)) if scorer.wide else []
-            embedding = float(whole[place] - each[place].sum())
-            parts = Parts(base, title, crosses, each[place], embedding, 0.0)
+            named = self._crosses(own, int(row)) if own is not None else []
+            unexplained = float(whole[place] - each[place].sum())
+            parts = Parts(base, title, named, each[place], unexplained, 0.0)
             found.append(parts._replace(rest=float(score[place]) - parts.total()))
         return found
 

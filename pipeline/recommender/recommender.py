@@ -13,16 +13,15 @@ import pyarrow.parquet as pq
 from pipeline.arrays import Array
 from pipeline.artifact.folder import RATINGS
 from pipeline.errors import UserError
+from pipeline.recommender.catalogue import Catalogue, Rated, Wanted
 from pipeline.recommender.fold_in import Learned, fold_in
 from pipeline.recommender.ids import Ids
 from pipeline.recommender.reasons import Parts, Reasons
 from pipeline.recommender.scorer import Scorer, Taste
-from pipeline.recommender.titles import Rated, Titles, Wanted
 
 ANYTHING = Wanted()
 REASONS = 3  # for each title
 POOL = 10  # times as many titles as are asked for, among which those unlike each other are chosen
-PAIRS = 8192  # predicted at a time: they bound memory
 
 
 class Person(NamedTuple):
@@ -50,12 +49,10 @@ class Recommender:
 
     def __init__(self, folder: Path) -> None:
         self.scorer = Scorer(folder)
-        self.titles = Titles(folder / "titles.parquet")
-        columns = ["user_id", "name", "user_sum", "user_count"]
-        users = pq.read_table(folder / "users.parquet", columns=columns)
+        self.catalogue = Catalogue(folder / "titles.parquet")
+        users = pq.read_table(folder / "users.parquet", columns=["user_id", "name"])
         self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
         self._names = users["name"]
-        self._given = users["user_sum"].to_numpy(), users["user_count"].to_numpy()
         rated = feather.read_table(folder / RATINGS, memory_map=True)
         self._rated = [rated[name].combine_chunks().to_numpy() for name in rated.column_names]
         self._reasons = Reasons(folder, self.scorer)
@@ -66,19 +63,14 @@ class Recommender:
         Raises:
             UserError: there is none.
         """
-        row = self.users.typed(asked.strip()) or max(pc.index(self._names, asked).as_py(), 0)
+        row = self.users.find(asked.strip()) or max(pc.index(self._names, asked).as_py(), 0)
         if not row:
             raise UserError(
                 f"no user has the id or name {asked!r}. For somebody who is not in the data, bring "
                 "their ratings."
             )
         _, item, rating = self.rated(row, row)
-        return Person(self.taste(row), item, rating)
-
-    def taste(self, row: int) -> Taste:
-        """Look up the taste of a row of the users."""
-        total, count = (int(numbers[row]) for numbers in self._given)
-        return self.scorer.known(row, (total, count))
+        return Person(self.scorer.known(row), item, rating)
 
     def predict(self, user_id: Array, anime_id: Array) -> Array:
         """Predict pairs of ids, integers [n]; an unknown id counts as an average user or title.
@@ -86,15 +78,7 @@ class Recommender:
         Returns:
             float32 [n], on the scale.
         """
-        user, item = self.users.rows(user_id), self.titles.ids.rows(anime_id)
-        starts = range(0, len(user), PAIRS)
-        parts = [self.pairs(user[i : i + PAIRS], item[i : i + PAIRS, None]) for i in starts]
-        return np.concatenate([np.zeros((0, 1), np.float32), *parts])[:, 0]
-
-    def pairs(self, user: Array, item: Array) -> Array:
-        """Predict titles for each of many users, rows of their tables: float32 [users, n]."""
-        total, count = (numbers[user] for numbers in self._given)
-        return self.scorer.pairs(user, (total, count), item)
+        return self.scorer.predict(self.users.rows(user_id), self.catalogue.ids.rows(anime_id))
 
     @cached_property
     def raters(self) -> Array:
@@ -116,7 +100,7 @@ class Recommender:
         found = {}
         for title, rating in rated:
             try:
-                found[self.titles.row(title)] = rating
+                found[self.catalogue.row(title)] = rating
             except UserError:
                 if not title.isdecimal():  # a list has titles that came after the data
                     raise
@@ -180,7 +164,7 @@ class Recommender:
         """Name the REASONS parts that add most, of those one can put into words."""
         named = list(parts.crosses)
         for place in highest(parts.rated, np.arange(len(parts.rated)), REASONS):
-            what = f"{self.titles.name(person.item[place])}, rated {person.rating[place]:g}"
+            what = f"{self.catalogue.name(person.item[place])}, rated {person.rating[place]:g}"
             named.append((what, float(parts.rated[place])))
         named.sort(key=lambda part: -part[1])
         most = [(what, points) for what, points in named[:REASONS] if points > 0]
@@ -202,18 +186,18 @@ class Recommender:
 
     def _others(self, item: Array, wanted: Wanted) -> Array:
         """Say which titles are as wanted and none of the given ones: bool [titles]."""
-        seen = np.zeros(self.scorer.titles, bool)
+        seen = np.zeros(self.scorer.n_titles, bool)
         seen[item] = True
-        good = self.titles.unseen(self.titles.chosen(wanted), seen, wanted)
+        good = self.catalogue.unseen(self.catalogue.chosen(wanted), seen, wanted)
         if not good.any():
             raise UserError("no title that has not been rated is as wanted; ask for less.")
         return good
 
     def described(self, row: int) -> dict[str, Any]:
         """Tell what a title is."""
-        titles, year = self.titles, self.titles.years[row]
+        titles, year = self.catalogue, self.catalogue.years[row]
         return {
-            "anime_id": int(titles.ids.known[row]),
+            "anime_id": int(titles.ids.of_row[row]),
             "title": titles.name(row),
             "type": titles.types[row],
             "year": None if np.isnan(year) else int(year),
@@ -223,7 +207,7 @@ class Recommender:
     @cached_property
     def _vectors(self) -> Array:
         """Embeddings of all titles, of length 1: those of all draws side by side."""
-        if not self.scorer.draws or not self.scorer.deep:
+        if not self.scorer.draws or not self.scorer.layout.embedding:
             raise UserError("this model has no embeddings of titles to compare.")
         vectors = np.concatenate(list(self.scorer.embeddings), 1)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)

@@ -16,8 +16,8 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
 from pipeline.errors import UserError
+from pipeline.recommender.catalogue import Rated, Wanted
 from pipeline.recommender.recommender import Person, Recommender
-from pipeline.recommender.titles import Rated, Wanted
 
 REASON = Object([Property("what", "string"), Property("points", "double")])
 SIGNATURE = ModelSignature(
@@ -84,7 +84,7 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         if "user_id" in frame:
             return self.recommender.predict(frame["user_id"].to_numpy(), anime).astype(float)
         scores = (self.recommender.scorer.scores(person.taste) for person in self._people(frame))
-        rows = self.recommender.titles.ids.rows(anime)
+        rows = self.recommender.catalogue.ids.rows(anime)
         return np.array([own[row] for own, row in zip(scores, rows, strict=True)], float)
 
     def _lists(self, frame: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from pipeline.arrays import Array
+from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.recommender import Person, Recommender
-from pipeline.recommender.titles import Titles
 
 MOST = 12  # genres, those that differ most
 FEW = 10  # titles of a kind: fewer tell nothing
@@ -20,7 +20,7 @@ def difference(recommender: Recommender, person: Person) -> Array:
     return more - more[1:].mean()
 
 
-def by_genre(titles: Titles, more: Array) -> dict[str, float]:
+def by_genre(titles: Catalogue, more: Array) -> dict[str, float]:
     """Return the mean difference over the titles of each genre, the largest first.
 
     Of all genres with FEW titles or more, those MOST that are farthest from 0.
@@ -31,7 +31,7 @@ def by_genre(titles: Titles, more: Array) -> dict[str, float]:
     return {genre: means[genre] for genre in sorted(most, key=lambda genre: -means[genre])}
 
 
-def by_decade(titles: Titles, more: Array) -> dict[str, float]:
+def by_decade(titles: Catalogue, more: Array) -> dict[str, float]:
     """Return the mean difference over the titles that began in each decade, the first one first."""
     decade = titles.years // 10 * 10
     known, count = np.unique(decade[~np.isnan(decade)], return_counts=True)

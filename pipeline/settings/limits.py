@@ -1,24 +1,36 @@
 """Which values settings may have, where their type alone does not say it."""
 
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.errors import UserError
 from pipeline.paths import from_home
 from pipeline.plugins.hydra_plugins.from_root import from_root
-from pipeline.settings.sections import Config, Files, Posterior
+from pipeline.settings.sections import Config, Duckdb, Files, Model, Posterior
 
 SPLITS = ("auto", "random", "per_user", "cold_user", "cold_item", "predefined", "temporal")
 CROSSES = ("item", "genres", "type", "source", "studios")
+ATTRIBUTES = ("genres", "type", "source", "studios", "episodes", "year", "ratings")
 MEMBERS = ("normal", "grades", "grades_common")
+MEMORY = re.compile(r"\d+(\.\d+)? ?([kmgt]i?)?b", re.IGNORECASE)  # as DuckDB reads it
+RENAMED = {  # keys of earlier versions
+    "model.name": "remove it; it follows from the parts that model has",
+    "features.min_titles": "it is called features.min_titles_per_value now",
+    "posterior.history": "it is called posterior.history_components now",
+    "evaluate.sample": "it is called evaluate.max_baseline_ratings now",
+}
 LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value allowed
-    "dataset.min_rating": (-100, 100),  # they are kept in a byte
+    "dataset.min_rating": (-100, 100),  # ratings are stored in one byte
     "dataset.max_rating": (-100, 100),
     "clean.max_rejected": (0, 1),
     "features.seed": (0, 2**31),
     "features.test_share": (0.01, 0.9),
     "features.valid_share": (0.01, 0.9),
     "features.min_ratings": (1, 1_000_000),
-    "features.min_titles": (1, 1_000_000),
+    "features.min_titles_per_value": (1, 1_000_000),
     "engine.threads": (1, 4096),
     "model.wide.buckets": (1, 2**30),
     "model.wide.learning_rate": (1e-9, 100),
@@ -30,7 +42,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value al
     "model.deep.learning_rate": (1e-9, 100),
     "model.deep.l2": (0, 1e9),
     "posterior.embedding": (1, 512),
-    "posterior.history": (1, 4096),
+    "posterior.history_components": (1, 4096),
     "posterior.sweeps": (2, 100_000),
     "posterior.burn_in": (0, 100_000),
     "posterior.keep_every": (1, 1000),
@@ -42,13 +54,30 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value al
     "train.patience": (1, 10_000),
     "evaluate.seed": (0, 2**31),
     "evaluate.bootstrap": (10, 100_000),
-    "evaluate.sample": (1000, 2**31),
+    "evaluate.max_baseline_ratings": (1000, 2**31),
     "evaluate.ranking_users": (1, 1_000_000),
 }
 
 
+def check_names(settings: DictConfig) -> None:
+    """Refuse keys that earlier versions had.
+
+    Raises:
+        UserError: the first such key; the message names the new one.
+    """
+    for key, advice in RENAMED.items():
+        section, name = key.split(".")
+        values = settings.get(section)
+        if isinstance(values, Mapping) and name in values:
+            raise UserError(f"{key} is a setting of an earlier version: {advice}.")
+
+
 def check_values(config: Config, settings: DictConfig) -> None:
-    """Refuse a value that cannot be meant.
+    """Refuse values that cannot be meant.
+
+    Args:
+        config: the settings, typed.
+        settings: the same as they were read.
 
     Raises:
         UserError: the first such value; the message names the key and what is allowed.
@@ -61,35 +90,64 @@ def check_values(config: Config, settings: DictConfig) -> None:
         raise UserError("dataset.min_rating: must be below dataset.max_rating.")
     if config.features.split not in SPLITS:
         raise UserError(f"features.split: {config.features.split!r} is unknown; any of {SPLITS}.")
-    if config.model.wide is None and config.model.deep is None:
-        raise UserError("model: needs a wide part, a deep part or both; try model=wide_deep.")
-    for units in config.model.deep.units if config.model.deep else []:
-        if units < 1:
-            raise UserError(f"model.deep.units: {units} units are no layer; at least 1 each.")
-    for cross in config.model.wide.crosses if config.model.wide else []:
-        if cross not in CROSSES:
-            raise UserError(f"model.wide.crosses: {cross!r} is unknown; any of {CROSSES}.")
+    if isinstance(config.engine, Duckdb):
+        _check_memory(config.engine.memory_limit)
+    _check_model(config.model)
     if config.posterior:
         _check_posterior(config.posterior)
-    if isinstance(config.dataset, Files) and config.dataset.path is not None:
-        expected = from_root(str(from_home(config.dataset.path)))
-        if config.dataset.watch.data != expected:
-            raise UserError(
-                "params.yaml: dataset.path and dataset.watch disagree; it was edited by hand or "
-                "comes from another machine. Overrides of `dvc exp run` set both: "
-                f"-S dataset=NAME -S dataset.path={config.dataset.path}"
-            )
+    if isinstance(config.dataset, Files):
+        _check_watch(config.dataset)
+
+
+def _check_memory(limit: str) -> None:
+    if not MEMORY.fullmatch(limit) or float(re.split("[ a-zA-Z]", limit)[0]) == 0:
+        raise UserError(
+            f"engine.memory_limit: {limit!r} is no amount of memory; a number and a unit, as 2GB."
+        )
+
+
+def _check_model(model: Model) -> None:
+    if model.wide is None and model.deep is None:
+        raise UserError("model: needs a wide part, a deep part or both; try model=wide_deep.")
+    for units in model.deep.units if model.deep else []:
+        if units < 1:
+            raise UserError(f"model.deep.units: a layer has at least 1 unit, not {units}.")
+    if model.wide:
+        _check_choices("model.wide.crosses", model.wide.crosses, CROSSES)
 
 
 def _check_posterior(settings: Posterior) -> None:
-    for member in settings.members or [""]:
-        if member not in MEMBERS:
-            raise UserError(f"posterior.members: {member!r} is unknown; one or more of {MEMBERS}.")
+    _check_choices("posterior.members", settings.members, MEMBERS)
+    if not settings.members:
+        raise UserError(f"posterior.members: one or more of {MEMBERS}; or use posterior=none.")
+    _check_choices("posterior.attributes", settings.attributes, ATTRIBUTES)
+    _check_choices("posterior.crosses", settings.crosses, ATTRIBUTES)
     for cross in settings.crosses:
-        if cross not in CROSSES[1:]:
-            raise UserError(f"posterior.crosses: {cross!r} is unknown; any of {CROSSES[1:]}.")
+        if cross not in settings.attributes:
+            raise UserError(f"posterior.crosses: {cross!r} must be in posterior.attributes too.")
     if settings.burn_in + settings.keep_every > settings.sweeps:
         raise UserError(
             "posterior.sweeps: no draw would be kept; more sweeps than posterior.burn_in and "
             "posterior.keep_every together are needed."
+        )
+
+
+def _check_choices(key: str, values: Sequence[Any], choices: Sequence[str]) -> None:
+    """Refuse a value that is not among the choices, or that is there twice."""
+    for place, value in enumerate(values):
+        if value not in choices:
+            raise UserError(f"{key}: {value!r} is unknown; any of {tuple(choices)}.")
+        if value in values[:place]:
+            raise UserError(f"{key}: {value!r} is there twice.")
+
+
+def _check_watch(dataset: Files) -> None:
+    """Refuse a path that DVC does not watch: changed files would go unnoticed."""
+    if dataset.path is None:
+        return
+    if dataset.watch.data != from_root(str(from_home(dataset.path))):
+        raise UserError(
+            "params.yaml: dataset.path and dataset.watch disagree; it was edited by hand or "
+            "comes from another machine. Overrides of `dvc exp run` set both: "
+            f"-S dataset=NAME -S dataset.path={dataset.path}"
         )

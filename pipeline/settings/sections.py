@@ -47,7 +47,7 @@ class Features:
     test_share: float
     valid_share: float
     min_ratings: int
-    min_titles: int
+    min_titles_per_value: int
 
 
 @dataclass
@@ -94,9 +94,14 @@ class Deep:
 class Model:
     """Which parts the model has; at least one."""
 
-    name: str
     wide: Wide | None = None
     deep: Deep | None = None
+
+    @property
+    def name(self) -> str:
+        """The parts: wide, deep or wide_deep."""
+        parts = {"wide": self.wide, "deep": self.deep}
+        return "_".join(name for name, part in parts.items() if part)
 
 
 @dataclass
@@ -105,7 +110,8 @@ class Posterior:
 
     members: list[str]
     embedding: int
-    history: int
+    history_components: int
+    attributes: list[str]
     crosses: list[str]
     sweeps: int
     burn_in: int
@@ -130,7 +136,7 @@ class Evaluate:
 
     seed: int
     bootstrap: int
-    sample: int
+    max_baseline_ratings: int
     ranking_users: int
 
 

@@ -1,20 +1,24 @@
 """Ends a job of a sweep whose validation curve is hopeless beside those of the jobs before it.
 
-What is hopeless, one of Optuna's pruners tells: ``hydra.callbacks.mlflow.pruner``, as in
-conf/sweep/network.yaml. The curves of the other jobs are those in MLflow, so that it works with
-every sweeper and launcher.
+One of Optuna's pruners decides: ``hydra.callbacks.mlflow.pruner``, as in conf/sweep/network.yaml.
+The curves of the other jobs come from MLflow, so that it works with every sweeper and launcher.
 """
 
 import json
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
 
-from pipeline.tracking import runs
+from pipeline.tracking import logs
+from pipeline.tracking.origin import SWEEP_RUN
+from pipeline.tracking.runs import BEST
 
 
 class HopelessError(Exception):
@@ -25,31 +29,53 @@ class HopelessError(Exception):
         self.best = best
 
 
-def judge(curve: str, step: int, value: float) -> None:
-    """Look at one more point of a curve of the run that is open.
+@contextmanager
+def watching(pruner: DictConfig | None, curve: str) -> Iterator[None]:
+    """Let a pruner watch one curve of the runs inside; None lets every job go on to its end.
 
     Args:
-        curve: name of its metric; all but the one that decides are let be.
+        pruner: its class and arguments, as Hydra instantiates them.
+        curve: name of the metric it judges by.
+    """
+    if pruner is None:
+        yield
+        return
+    settings = json.dumps(OmegaConf.to_container(pruner))
+
+    def watcher(name: str, step: int, value: float) -> None:
+        if name == curve:
+            judge(settings, curve, step, value)
+
+    logs.watchers.append(watcher)
+    try:
+        yield
+    finally:
+        logs.watchers.remove(watcher)
+
+
+def judge(pruner: str, curve: str, step: int, value: float) -> None:
+    """Report one more point of the curve of the open run to its pruner.
+
+    Args:
+        pruner: its class and arguments, as JSON.
+        curve: name of the metric.
         step: epoch or sweep.
         value: MSE.
 
     Raises:
-        HopelessError: the run, which is closed as killed, with the tag ``pruned``.
+        HopelessError: the run was hopeless; it is closed as killed, with the tag ``pruned``.
     """
     import mlflow
 
-    asked = json.loads(os.environ[runs.SWEEP_PRUNER])
-    if curve != asked["curve"]:
-        return
     run = mlflow.active_run().info.run_id
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna calls adding a finished trial experimental
-        present = trial(run, os.environ[runs.SWEEP_RUN], curve, json.dumps(asked["pruner"]))
+        present = trial(run, os.environ[SWEEP_RUN], curve, pruner)
     present.report(value, step)
     if present.should_prune():
         history = mlflow.MlflowClient().get_metric_history(run, curve)
         best = min(point.value for point in history)
-        mlflow.log_metrics({runs.BEST: best})
+        mlflow.log_metrics({BEST: best})
         mlflow.set_tag("pruned", f"{curve} {value:.4f} at step {step}")
         mlflow.end_run("KILLED")
         raise HopelessError(best)
@@ -67,6 +93,6 @@ def trial(run: str, sweep: str, curve: str, pruner: str) -> Any:
     for job in mlflow.search_runs(filter_string=query, output_format="list"):
         history = mlflow.MlflowClient().get_metric_history(job.info.run_id, curve)
         points = {point.step: point.value for point in history}
-        value = job.data.metrics[runs.BEST]
+        value = job.data.metrics[BEST]
         study.add_trial(optuna.trial.create_trial(value=value, intermediate_values=points))
     return study.ask()

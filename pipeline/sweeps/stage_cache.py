@@ -1,9 +1,9 @@
-"""What the stages before train make, built once for each distinct configuration of theirs.
+"""Outputs of the stages before train, built once for each distinct configuration.
 
 A sweep over ``features.*`` or ``dataset.*`` needs tables of its own for each job, and the tables in
-data/ are the workspace's. So each stage's outputs are kept under a digest of all that decides them,
-beside DVC's own cache: the code and files that dvc.yaml lists as its dependencies, the settings it
-lists as its params, and the digest of the stage before.
+data/ are the workspace's. So each stage's outputs are kept under a digest of everything that
+determines them, beside DVC's own cache: the code and files that dvc.yaml lists as its dependencies,
+the settings it lists as its params, and the digest of the stage before.
 """
 
 import hashlib
@@ -20,10 +20,21 @@ from pipeline.tracking.runs import digest as file_digest
 
 STAGES = ("download", "clean", "features")
 CACHE = Path(".dvc/cache/stages")
+CODE = "pipeline/"  # dependencies in this folder are code
+
+
+def code_digest(root: Path = ROOT) -> str:
+    """Digest the code that the five stages depend on, as dvc.yaml lists it."""
+    stages = OmegaConf.to_container(OmegaConf.load(root / "dvc.yaml"), resolve=False)
+    assert isinstance(stages, dict)
+    deps = {dep for stage in stages["stages"].values() for dep in stage["deps"]}
+    code = sorted(dep for dep in deps if dep.startswith(CODE))
+    text = "".join(f"{dep}\0{digest(root / dep)}\0" for dep in code)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def origins(settings: DictConfig, root: Path = ROOT) -> dict[str, str]:
-    """Digest, for each stage, all that decides its outputs."""
+    """Digest, for each stage, everything that determines its outputs."""
     stages = OmegaConf.load(root / "dvc.yaml").stages
     found, before = {}, ""
     for name in STAGES:
@@ -37,7 +48,7 @@ def origins(settings: DictConfig, root: Path = ROOT) -> dict[str, str]:
 
 
 def provide(known: dict[str, str], root: Path = ROOT) -> None:
-    """Put what the stages before train make into the working folder, as links.
+    """Link the outputs of the stages before train into the working folder.
 
     Args:
         known: the ``origins`` of the settings in the params.yaml of the working folder.
@@ -48,8 +59,8 @@ def provide(known: dict[str, str], root: Path = ROOT) -> None:
     """
     stages = OmegaConf.load(root / "dvc.yaml").stages
     for name, origin in known.items():
-        outs = [*stages[name].outs, *stages[name].get("metrics", [])]
-        paths = [Path(next(iter(out))) for out in outs]
+        listed = [*stages[name].outs, *stages[name].get("metrics", [])]
+        paths = [Path(out if isinstance(out, str) else next(iter(out))) for out in listed]
         entry = root / CACHE / name / origin
         entry.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry}.lock"):  # another job may want the same
@@ -66,7 +77,7 @@ def provide(known: dict[str, str], root: Path = ROOT) -> None:
 
 
 def digest(path: Path) -> str:
-    """Digest a file, or the files of a folder and their names; compiled code is no part of it."""
+    """Digest a file, or the files of a folder and their names, without compiled code."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     total = hashlib.sha256()
     for file in files:

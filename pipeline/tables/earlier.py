@@ -1,9 +1,9 @@
 """What is known of a training row's user and title: the ratings in earlier blocks."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.arrays import Array
 from pipeline.tables.hashing import ORDER, uniform
@@ -29,11 +29,19 @@ def dealt(train: "ibis.Table", seed: int) -> "ibis.Table":
     return train.mutate(block=(place * BLOCKS).floor().cast("int8"))
 
 
-def with_earlier(train: pa.Table, rating: Array) -> dict[str, Array]:
-    """Lay out the training rows: the ROW columns (int32 [n]), with histories of ``rating`` [n]."""
-    columns = {name: train[name].to_numpy() for name in ("user", "item")}
+def with_earlier(train: Mapping[str, Array], rating: Array) -> dict[str, Array]:
+    """Lay out the training rows, with histories of ``rating`` [n].
+
+    Args:
+        train: user, item and block of each row [n].
+        rating: what the histories sum up; the rows' own ratings, but for a leak probe.
+
+    Returns:
+        The ROW columns: int32 [n].
+    """
+    columns = {name: train[name] for name in ("user", "item")}
     for name in ("user", "item"):
-        cell = columns[name].astype(np.int64) * BLOCKS + train["block"].to_numpy()
+        cell = columns[name].astype(np.int64) * BLOCKS + train["block"]
         columns[f"{name}_sum"] = earlier(cell, rating)
         columns[f"{name}_count"] = earlier(cell)
     return {name: columns[name] for name in ROW}

@@ -7,22 +7,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array
+from pipeline.arrays import Array, Ints
 
 
 @dataclass(frozen=True)
 class Entities:
-    """Users or titles as arrays; row 0 is anyone unknown, rows 1 to ``known`` were trained on.
+    """Users or titles as arrays; row 0 is anyone unknown, rows 1 to ``n_trained`` were trained on.
 
     Attributes:
-        known: how many have training ratings.
+        n_trained: how many have training ratings.
         numbers: float32 [rows, n], standardised.
         codes: index of a vocabulary by attribute: int32 [rows, most values], -1 where there is
             none. Empty for users.
         words: size of each vocabulary, index 0 (any other value) included.
     """
 
-    known: int
+    n_trained: int
     numbers: Array
     codes: dict[str, Array]
     words: dict[str, int]
@@ -32,7 +32,7 @@ def read_users(path: Path) -> Entities:
     """Read users.parquet."""
     table = pq.read_table(path)
     return Entities(
-        known=int(np.count_nonzero(table["user_count"])),
+        n_trained=int(np.count_nonzero(table["user_count"])),
         numbers=_stack(table, ["completed", "plan_to_watch"]),
         codes={},
         words={},
@@ -44,11 +44,19 @@ def read_items(path: Path) -> Entities:
     table = pq.read_table(path)
     codes = {name: _padded(table[name]) for name in ("genres", "type", "source", "studios")}
     return Entities(
-        known=int(np.count_nonzero(table["item_count"])),
+        n_trained=int(np.count_nonzero(table["item_count"])),
         numbers=_stack(table, ["episodes", "year"]),
         codes=codes,
         words={name: int(code.max()) + 1 for name, code in codes.items()},
     )
+
+
+def read_counts(folder: Path) -> tuple[Ints, Ints, Ints]:
+    """Read sum and number of the training ratings of each title, and their number of each user."""
+    items, users = (pq.read_table(folder / f"{name}.parquet") for name in ("items", "users"))
+    columns = items["item_sum"], items["item_count"], users["user_count"]
+    total, item_count, user_count = (column.to_numpy() for column in columns)
+    return total, item_count, user_count
 
 
 def _stack(table: pa.Table, names: list[str]) -> Array:

@@ -1,14 +1,11 @@
-"""The raw files that every source writes: their names, their columns, reading them as text."""
+"""The raw files that every source writes: their names and their columns."""
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-import ibis
-
 from pipeline.errors import UserError
-from pipeline.tables.engine import Engine
 from pipeline.tables.schema import ITEMS, RATINGS, USERS, Column
 
 SCORES_CSV = "users-score-2023.csv"
@@ -50,23 +47,3 @@ def _lines(file: TextIO) -> Iterator[str]:
         if len(line) > LONGEST:
             raise csv.Error(f"a line is longer than {LONGEST} characters")
         yield line
-
-
-def read_csv(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
-    """Read a CSV file lazily, as text.
-
-    Returns:
-        ``columns`` under their clean names, without the optional ones that the file lacks.
-
-    Raises:
-        UserError: as ``header`` does.
-    """
-    names = header(path, columns)
-    text = engine.read_csv(path, [f"column{place}" for place in range(len(names))])
-    return text.select(
-        **{
-            column.name: text[f"column{names.index(column.header)}"]
-            for column in columns
-            if column.header in names
-        }
-    )

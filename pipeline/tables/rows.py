@@ -1,30 +1,74 @@
-"""Rows of ratings as arrays, with what is known beforehand of their user and title."""
+"""Rows of ratings as arrays, with the rating history of their user and title."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array
-from pipeline.tables.earlier import ROW, with_earlier
+from pipeline.arrays import Array, Floats, Ints
+from pipeline.tables.earlier import HISTORY, ROW, with_earlier
+from pipeline.tables.entities import Entities, read_items, read_users
+
+PARTS = ("train", "valid", "test")
+Columns = dict[str, Array]
 
 
-def read_rows(folder: Path, part: str) -> tuple[dict[str, Array], Array]:
+@dataclass(frozen=True)
+class Tables:
+    """The feature tables, each read once.
+
+    Attributes:
+        users, items: users and titles.
+        sums: the HISTORY columns, over all training ratings: int32 [users], or [titles].
+        parts: columns of each of PARTS: user, item and rating; and the block of training rows.
+    """
+
+    users: Entities
+    items: Entities
+    sums: dict[str, Ints]
+    parts: dict[str, Columns]
+
+    def rows(self, part: str) -> tuple[Columns, Floats]:
+        """Return the rows of a part, as ``read_rows`` does."""
+        return _rows(part, self.parts[part], self.sums)
+
+
+def read_tables(folder: Path) -> Tables:
+    """Read the feature tables in a folder."""
+    users, items = read_users(folder / "users.parquet"), read_items(folder / "items.parquet")
+    return Tables(users, items, _sums(folder), {part: _columns(folder, part) for part in PARTS})
+
+
+def read_rows(folder: Path, part: str) -> tuple[Columns, Floats]:
     """Read the rows of 'train', 'valid' or 'test'.
 
     Returns:
         The ROW columns (int32 [n]) and the ratings (float32 [n]). The history of a training row
-        are the ratings of its user, or title, in earlier blocks (see
-        ``pipeline.tables.earlier.dealt``): never its own. That of another row are all
-        training ratings.
+        holds the ratings of its user, or title, in earlier blocks: never its own (see
+        ``pipeline.tables.earlier.dealt``). That of any other row holds all training ratings.
     """
-    table = pq.read_table(folder / f"{part}.parquet")
-    rating = table["rating"].to_numpy()
+    sums = {} if part == "train" else _sums(folder)
+    return _rows(part, _columns(folder, part), sums)
+
+
+def _rows(part: str, columns: Columns, sums: dict[str, Ints]) -> tuple[Columns, Floats]:
+    rating = columns["rating"]
     if part == "train":
-        return with_earlier(table, rating), rating.astype(np.float32)
-    columns = {name: table[name].to_numpy() for name in ("user", "item")}
+        return with_earlier(columns, rating), rating.astype(np.float32)
+    histories = {name: sums[name][columns[name.split("_")[0]]] for name in HISTORY}
+    return {name: (columns | histories)[name] for name in ROW}, rating.astype(np.float32)
+
+
+def _columns(folder: Path, part: str) -> Columns:
+    table = pq.read_table(folder / f"{part}.parquet")
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def _sums(folder: Path) -> dict[str, Ints]:
+    found: dict[str, Ints] = {}
     for name in ("user", "item"):
-        known = pq.read_table(folder / f"{name}s.parquet")
-        for total in ("sum", "count"):
-            columns[f"{name}_{total}"] = known[f"{name}_{total}"].to_numpy()[columns[name]]
-    return {name: columns[name] for name in ROW}, rating.astype(np.float32)
+        columns = [column for column in HISTORY if column.startswith(name)]
+        table = pq.read_table(folder / f"{name}s.parquet", columns=columns)
+        found |= {column: table[column].to_numpy() for column in columns}
+    return found

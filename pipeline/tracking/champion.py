@@ -26,6 +26,13 @@ PREDICTIONS = "test_predictions.parquet"  # artifact of a run
 ROWS, VERDICT = "test_rows", "champion"  # tags of a run: what it was tested on, what became of it
 
 
+def has_model(run_id: str) -> bool:
+    """Say whether a model is stored with a run."""
+    import mlflow
+
+    return bool(mlflow.get_run(run_id).outputs.model_outputs)
+
+
 def challenge(config: Config, run: "mlflow.ActiveRun", tested: pd.DataFrame) -> None:
     """Make the model of a run the champion if it errs less than the present one on the same rows.
 

@@ -1,20 +1,18 @@
-"""What a run in MLflow is told on its way: curves, the model, what evaluate found.
+"""What is logged to a run on its way: curves, the best epoch, what evaluate found.
 
-MLflow takes seconds to import, so it is imported where it is used.
+MLflow takes seconds to import, so functions import it.
 """
 
-import os
-from collections.abc import Mapping
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.paths import ROOT
 from pipeline.settings.sections import Config
-from pipeline.tracking.runs import SWEEP_PRUNER, describe
+from pipeline.tracking.runs import describe
 from pipeline.tracking.views import NOTE
 
-SERVING = ["mlflow", "numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "threadpoolctl"]
+# Called with each point of a validation curve: its metric, the step (epoch or sweep) and the MSE.
+# A sweep adds a watcher that ends hopeless jobs.
+watchers: list[Callable[[str, int, float], None]] = []
 
 
 def log_epoch(point: Mapping[str, float]) -> None:
@@ -23,7 +21,7 @@ def log_epoch(point: Mapping[str, float]) -> None:
 
     step = int(point["epoch"])
     mlflow.log_metrics({n: value for n, value in point.items() if n != "epoch"}, step=step)
-    _judge("valid_mse", step, point["valid_mse"])
+    _watch("valid_mse", step, point["valid_mse"])
 
 
 def log_draws(sweep: int, mse: float) -> None:
@@ -32,14 +30,12 @@ def log_draws(sweep: int, mse: float) -> None:
 
     mlflow.log_metrics({"draws_valid_mse": mse}, step=sweep)
     print(f"sweep {sweep}: validation MSE of the mean of the draws {mse:.4f}", flush=True)
-    _judge("draws_valid_mse", sweep, mse)
+    _watch("draws_valid_mse", sweep, mse)
 
 
-def _judge(curve: str, step: int, value: float) -> None:
-    if SWEEP_PRUNER in os.environ:
-        from pipeline.sweeps import pruning
-
-        pruning.judge(curve, step, value)
+def _watch(curve: str, step: int, value: float) -> None:
+    for watcher in watchers:
+        watcher(curve, step, value)
 
 
 def log_best(best: Mapping[str, float]) -> None:
@@ -47,28 +43,6 @@ def log_best(best: Mapping[str, float]) -> None:
     import mlflow
 
     mlflow.log_metrics({f"best_{name}": value for name, value in best.items()})
-
-
-def log_model(folder: Path) -> None:
-    """Store a models folder with the run, ready for ``mlflow models serve`` and ``load_model``."""
-    import mlflow
-    import pandas as pd
-    import pyarrow.parquet as pq
-
-    from pipeline.recommender.serving import SIGNATURE
-
-    titles = pq.read_table(folder / "titles.parquet", columns=["item_id"])["item_id"].to_pylist()
-    ratings = [{"anime_id": title, "rating": 9.0} for title in titles[1:4]]
-    code = ROOT / "pipeline"
-    mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(code / "recommender" / "serving.py"),
-        artifacts={"model": str(folder)},
-        code_paths=[str(code)],
-        input_example=(pd.DataFrame({"ratings": [ratings]}), {"k": 5}),
-        signature=SIGNATURE,
-        pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
-    )
 
 
 def log_test(

@@ -1,14 +1,12 @@
 """Runs in MLflow: where they go, what they carry, how two stages share one.
 
-MLflow takes seconds to import, so it is imported where it is used.
+MLflow takes seconds to import, so functions import it.
 """
 
 import hashlib
-import json
 import logging
 import os
 import socket
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,20 +17,17 @@ import psutil
 from filelock import FileLock
 
 from pipeline.errors import UserError
-from pipeline.paths import FEATURES, ROOT, home
+from pipeline.paths import FEATURES, home
 from pipeline.settings.sections import Config, flat
-from pipeline.tracking import views
+from pipeline.tracking import origin, views
 
 if TYPE_CHECKING:
     import mlflow
 
 EXPERIMENT = "anime-ratings"
 SQLITE = "sqlite:///"
-BEST = "best_valid_mse"  # what jobs are compared by: the test rows decide nothing
-# In the environment of a sweep: its run and the keys that are swept; of a job: its identity,
-# overrides, and what decides whether it is stopped early. Lists and dicts are JSON.
-SWEEP_RUN, SWEEP_KEYS = "SWEEP_RUN", "SWEEP_KEYS"
-SWEEP_JOB, SWEEP_OVERRIDES, SWEEP_PRUNER = "SWEEP_JOB", "SWEEP_OVERRIDES", "SWEEP_PRUNER"
+BEST = "best_valid_mse"  # jobs are compared by this metric: the test rows decide nothing
+MODEL_DIGEST = "model_digest"  # tag: the model that a run trained
 
 
 def store() -> str:
@@ -75,35 +70,34 @@ def connect() -> None:
 
 
 @contextmanager
-def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun"]:
-    """Open a run that carries settings, data and origin, or go on with the run ``resume``.
+def run(config: Config, model: str | None = None) -> Iterator["mlflow.ActiveRun"]:
+    """Open a run with settings, data and origin, or continue the one that trained a model.
 
-    A run that the store does not know, because it was made on another machine, is opened anew.
     An exception inside marks the run as failed.
+
+    Args:
+        config: all settings.
+        model: digest of a model; its run is continued where the store has one with the same
+            settings of evaluate, as settings of a run cannot change.
     """
     import mlflow
-    from mlflow.exceptions import MlflowException
 
     connect()
-    try:
-        known = resume is not None and mlflow.get_run(resume) is not None
-    except MlflowException:
-        known = False
-    if known:
-        with mlflow.start_run(run_id=resume, tags=process(), log_system_metrics=True) as active:
+    trained = _trained(config, model) if model else None
+    if trained:
+        tags = origin.process()
+        with mlflow.start_run(run_id=trained, tags=tags, log_system_metrics=True) as active:
             yield active
         return
     close_dead()
-    given = job_name() or os.environ.get("DVC_EXP_NAME")
-    name = given or f"{config.model.name}-{config.dataset.source}"
     with mlflow.start_run(
-        run_name=name,
-        parent_run_id=os.environ.get(SWEEP_RUN),
-        tags=origin() | process(),
+        run_name=origin.run_name() or f"{config.model.name}-{config.dataset.source}",
+        parent_run_id=os.environ.get(origin.SWEEP_RUN),
+        tags=origin.origin() | origin.process(),
         description=describe(config),
         log_system_metrics=True,
     ) as active:
-        mlflow.log_params(flat(asdict(config)))
+        mlflow.log_params(_params(config))
         mlflow.log_dict(asdict(config), "config.yaml")
         digests = {
             part: digest(FEATURES / f"{part}.parquet") for part in ("train", "valid", "test")
@@ -111,24 +105,34 @@ def run(config: Config, resume: str | None = None) -> Iterator["mlflow.ActiveRun
         for part, value in digests.items():
             mlflow.log_input(_dataset(config, part, value), context=part)
         mlflow.set_tags({"dataset": config.dataset.source, "data": digests["train"]})
+        if model:
+            tag_model(model)
         yield active
 
 
-def job_name() -> str:
-    """Name the job of a sweep that is at work by what it overrides of what is swept."""
-    overrides = json.loads(os.environ.get(SWEEP_OVERRIDES, "[]"))
-    keys = json.loads(os.environ.get(SWEEP_KEYS, "[]"))
-    pairs = [override.split("=", 1) for override in overrides]
-    swept = [pair for pair in pairs if pair[0] in keys]
-    return " ".join(f"{key}={shortened(value)}" for key, value in swept or pairs)
+def _params(config: Config) -> dict[str, Any]:
+    return flat(asdict(config)) | {"model.name": config.model.name}
 
 
-def shortened(text: str) -> str:
-    """Write a number of many digits, as a search chooses them, with four; let other texts be."""
-    try:
-        return text if len(text) < 8 else f"{float(text):.4g}"
-    except ValueError:
-        return text
+def _trained(config: Config, model: str) -> str | None:
+    """Find the newest run of a model whose logged settings of evaluate are those of ``config``."""
+    import mlflow
+
+    query = f"tags.{MODEL_DIGEST} = '{model}'"
+    if job := os.environ.get(origin.SWEEP_JOB):  # two jobs may train the same model
+        query += f" and tags.job = '{job}'"
+    settings = {k: str(v) for k, v in _params(config).items() if k.startswith("evaluate.")}
+    for found in mlflow.search_runs(filter_string=query, output_format="list"):
+        if settings.items() <= found.data.params.items():
+            return str(found.info.run_id)
+    return None
+
+
+def tag_model(digest: str) -> None:
+    """Tag the open run with the digest of the model that it is about."""
+    import mlflow
+
+    mlflow.set_tag(MODEL_DIGEST, digest)
 
 
 def digest(path: Path) -> str:
@@ -147,14 +151,8 @@ def _dataset(config: Config, part: str, value: str) -> Any:
     return MetaDataset(source, name=f"{config.dataset.source}-{part}", digest=value)
 
 
-def process() -> dict[str, str]:
-    """Tell which process is at work, so that a run can be closed once it is gone."""
-    own = psutil.Process()
-    return {"host": socket.gethostname(), "process": f"{own.pid} {own.create_time():.0f}"}
-
-
 def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
-    """Tell in Markdown what a run is, and what came of it if that is known."""
+    """Describe a run in Markdown, with its test figures once they are known."""
     draws = "" if config.posterior else ", the network alone,"
     text = f"**{config.model.name}**{draws} on **{config.dataset.source}** ratings."
     if figures:
@@ -163,13 +161,13 @@ def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
             f" Test MSE **{figures['mse']:.4f}** ({low:.4f} to {high:.4f}),"
             f" {figures['gain_over_user_item_bias']:.1%} below user + item bias."
         )
-    if SWEEP_JOB in os.environ:
+    if origin.SWEEP_JOB in os.environ:
         text += "\n\n`python -m pipeline.promote NAME --run ID` makes it an experiment."
     return text
 
 
 def close_dead() -> None:
-    """Mark runs as killed whose process on this machine is gone: nobody else will."""
+    """Mark runs whose process on this machine is gone as killed: nothing else will."""
     import mlflow
 
     query = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
@@ -179,29 +177,3 @@ def close_dead() -> None:
     for found in mlflow.search_runs(filter_string=query, output_format="list"):
         if found.data.tags["process"] not in alive:
             mlflow.MlflowClient().set_terminated(found.info.run_id, "KILLED")
-
-
-def code() -> dict[str, str]:
-    """Tell which code is at work."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip()
-
-    return {
-        "git_commit": git("rev-parse", "HEAD"),
-        "git_dirty": str(bool(git("status", "--porcelain", "-uno"))),
-    }
-
-
-def origin() -> dict[str, str]:
-    """Tell which code made a run, and by which of the three ways."""
-    tags = code()
-    if job := os.environ.get(SWEEP_JOB):
-        overrides = os.environ[SWEEP_OVERRIDES]
-        return tags | {"route": "hydra sweep", "job": job, "overrides": overrides}
-    if experiment := os.environ.get("DVC_EXP_NAME"):
-        return tags | {"route": "dvc exp", "dvc_exp": experiment}
-    return tags | {"route": "dvc repro" if "DVC_STAGE" in os.environ else "python"}

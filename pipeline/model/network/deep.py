@@ -9,7 +9,13 @@ from pipeline.tables.entities import Entities
 
 
 class DeepPart(keras.layers.Layer):
-    """A multilayer perceptron on what user and title are and on what they did before."""
+    """A multilayer perceptron on what user and title are and on their earlier ratings.
+
+    Attributes:
+        OF_USER: names of the inputs that depend on the user alone.
+    """
+
+    OF_USER = ("user", "user_numbers", "user_history")
 
     def __init__(self, settings: Deep, users: Entities, items: Entities) -> None:
         super().__init__(name="deep")
@@ -19,8 +25,8 @@ class DeepPart(keras.layers.Layer):
             start = keras.initializers.RandomNormal(stddev=0.01)
             return Table(rows, size, embeddings_initializer=start, name=name)
 
-        self.user = table("user", users.known + 1, settings.embedding)
-        self.item = table("item", items.known + 1, settings.embedding)
+        self.user = table("user", users.n_trained + 1, settings.embedding)
+        self.item = table("item", items.n_trained + 1, settings.embedding)
         self.attributes = {
             name: table(name, size, settings.attribute_embedding)
             for name, size in items.words.items()
@@ -46,13 +52,13 @@ class DeepPart(keras.layers.Layer):
         Args:
             user, item: int32 [n], 0 where the id was not trained on.
             rows: int32 [n] each, rows of the user and the item table.
-            history: float32 [n, 4], normalised means and counts of earlier ratings.
+            history: float32 [n, 4], as ``WideDeep.histories`` returns it.
             training: whether dropout is on.
 
         Returns:
             float32 [n].
         """
-        inputs = self.inputs(user, item, rows, history)
+        inputs = tf.concat(list(self.inputs(user, item, rows, history).values()), 1)
         return self.out(self.hidden(inputs, training=training))[:, 0]
 
     def inputs(
@@ -61,17 +67,17 @@ class DeepPart(keras.layers.Layer):
         item: tf.Tensor,
         rows: tuple[tf.Tensor, tf.Tensor],
         history: tf.Tensor,
-    ) -> tf.Tensor:
-        """Put what the first layer reads side by side: embeddings, numbers, then the history."""
-        columns = [
-            self.user(user),
-            self.item(item),
-            *(self.pooled(name, rows[1]) for name in self.attributes),
-            tf.gather(self.users.numbers, rows[0]),
-            tf.gather(self.items.numbers, rows[1]),
-            history,
-        ]
-        return tf.concat(columns, 1)
+    ) -> dict[str, tf.Tensor]:
+        """Return what the first layer reads, by name and in its order: float32 [n, size] each."""
+        return {
+            "user": self.user(user),
+            "item": self.item(item),
+            **{name: self.pooled(name, rows[1]) for name in self.attributes},
+            "user_numbers": tf.gather(self.users.numbers, rows[0]),
+            "item_numbers": tf.gather(self.items.numbers, rows[1]),
+            "user_history": history[:, :2],
+            "item_history": history[:, 2:],
+        }
 
     def pooled(self, name: str, row: tf.Tensor) -> tf.Tensor:
         """Average the embeddings of a title's values of an attribute: float32 [n, size]."""

@@ -4,29 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.arrays import Array
+from pipeline.artifact.formulas import hashed_cross
 from pipeline.model.network.embedding import Table
 from pipeline.settings.sections import Wide
 from pipeline.tables.entities import Entities
-
-
-def hashed_cross(left: tf.Tensor, right: tf.Tensor, salt: Array, buckets: int) -> tf.Tensor:
-    """Hash pairs of indices to [0, buckets): the cross of two sparse features.
-
-    Args:
-        left, right: integer tensors of shapes that broadcast.
-        salt: uint64, of such a shape too; tells crosses apart that share the buckets.
-        buckets: size of the table.
-
-    Returns:
-        int32 tensor. The mixing steps are those of MurmurHash3's 64-bit finaliser.
-    """
-    shift, xor = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
-    left, right = tf.cast(left, tf.uint64), tf.cast(tf.cast(right, tf.uint32), tf.uint64)
-    key = left * 2**32 + right + tf.constant(salt + 1) * 0x9E3779B97F4A7C15
-    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-        key = xor(key, shift(key, 33)) * factor
-    return tf.cast(xor(key, shift(key, 33)) % buckets, tf.int32)
 
 
 class WidePart(keras.layers.Layer):
@@ -43,12 +24,12 @@ class WidePart(keras.layers.Layer):
         def column(name: str, rows: int) -> Table:
             return Table(rows, 1, embeddings_initializer="zeros", name=name)
 
-        self.user_bias = column("user_bias", users.known + 1)
-        self.item_bias = column("item_bias", items.known + 1)
+        self.user_bias = column("user_bias", users.n_trained + 1)
+        self.item_bias = column("item_bias", items.n_trained + 1)
         self.cross = column("cross", settings.buckets)
 
         row = np.arange(len(items.numbers), dtype=np.int32)[:, None]
-        learned = np.where((row > 0) & (row <= items.known), row, -1)
+        learned = np.where((row > 0) & (row <= items.n_trained), row, -1)
         codes = [learned if name == "item" else items.codes[name] for name in settings.crosses]
         shares = [(c >= 0) / np.maximum((c >= 0).sum(1, keepdims=True), 1) for c in codes]
         salts = [np.full(c.shape[1], salt, np.uint64) for salt, c in enumerate(codes)]
@@ -67,8 +48,15 @@ class WidePart(keras.layers.Layer):
         Returns:
             float32 [n].
         """
-        bucket = hashed_cross(user[:, None], tf.gather(self.codes, row), self.salts, self.buckets)
+        bucket = self._bucket(user[:, None], tf.gather(self.codes, row))
         weights = self.cross(bucket)[..., 0] * tf.gather(self.shares, row)
-        known = tf.cast(user > 0, tf.float32)  # an unknown user has no weights, but strangers' ones
+        known = tf.cast(user > 0, tf.float32)  # an unknown user would hash into others' buckets
         crossed = known * tf.reduce_sum(weights, 1)
         return self.user_bias(user)[:, 0] + self.item_bias(item)[:, 0] + crossed
+
+    def _bucket(self, user: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
+        """(8): return the bucket of each cross, int32 [n, crosses]; a code of -1 has one too."""
+        left, right = tf.cast(user, tf.uint64), tf.cast(tf.cast(code, tf.uint32), tf.uint64)
+        shift_right, xor = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
+        bucket = hashed_cross(left, right, self.salts, self.buckets, shift_right, xor)
+        return tf.cast(bucket, tf.int32)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.arrays import Array
-from pipeline.artifact.folder import SHRINK
+from pipeline.artifact.formulas import rating_history
 from pipeline.model.network.deep import DeepPart
 from pipeline.model.network.optimizers import SparseAdagrad, SparseFtrl
 from pipeline.model.network.wide import WidePart
@@ -42,8 +42,8 @@ class WideDeep(keras.Model):
     def call(self, rows: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Predict the rating of each row, not clipped to the scale."""
         places = rows["user"], rows["item"]
-        user = tf.where(places[0] <= self.users.known, places[0], 0)
-        item = tf.where(places[1] <= self.items.known, places[1], 0)
+        user = tf.where(places[0] <= self.users.n_trained, places[0], 0)
+        item = tf.where(places[1] <= self.items.n_trained, places[1], 0)
         total = tf.fill(tf.shape(user), self.scale.value[0])
         if self.wide:
             total += self.wide(user, item, places[1])
@@ -52,14 +52,13 @@ class WideDeep(keras.Model):
         return total
 
     def histories(self, rows: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Normalise mean and count of the earlier ratings of user and title: float32 [n, 4]."""
-        mean, deviation, *counts = tf.unstack(self.scale.value)
-        columns = []
-        for name, (middle, spread) in (("user", counts[:2]), ("item", counts[2:])):
-            n = tf.cast(rows[f"{name}_count"], tf.float32)
-            above = tf.cast(rows[f"{name}_sum"], tf.float32) - n * mean
-            columns.append(above / (n + SHRINK) / deviation)
-            columns.append((tf.math.log1p(n) - middle) / spread)
+        """(6): normalise mean and count of earlier ratings of user and title: float32 [n, 4]."""
+        mean, deviation, *log_scales = tf.unstack(self.scale.value)
+        columns: list[tf.Tensor] = []
+        for name, log_scale in (("user", log_scales[:2]), ("item", log_scales[2:])):
+            total, count = (tf.cast(rows[f"{name}_{of}"], tf.float32) for of in ("sum", "count"))
+            scale = (mean, deviation, *log_scale)
+            columns += rating_history(total, count, tf.math.log1p(count), scale)
         return tf.stack(columns, 1)
 
     def compile(self, settings: Model) -> None:

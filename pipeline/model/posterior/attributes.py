@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.arrays import Array
+from pipeline.arrays import Array, indicators
+from pipeline.artifact.formulas import LogScale
 from pipeline.settings.sections import Posterior
 from pipeline.tables.entities import Entities
 
@@ -34,27 +35,21 @@ def attributes(
     Returns:
         float32 [titles, n]; for each column its attribute, and the index of the value, or 0.
     """
-    rows = len(items.numbers)
-    parts, labels = [], list[tuple[str, int]]()
-    for name in settings.crosses:
-        codes = items.codes[name]
-        marks = np.zeros((rows, items.words[name]), np.float32)
-        row, column = np.nonzero(codes > 0)  # 0 is any other value, and says nothing
-        marks[row, codes[row, column]] = 1
+    numbers = dict(zip(("episodes", "year"), items.numbers.T, strict=True))
+    numbers["ratings"] = LogScale.fit(counts)(counts)
+    parts = [np.zeros((len(items.numbers), 0), np.float32)]
+    labels: list[tuple[str, int]] = []
+    for name in settings.attributes:
+        if name in numbers:
+            parts.append(numbers[name][:, None] / 2)
+            labels.append((name, 0))
+            continue
+        marks = indicators(items.codes[name], items.words[name])
         marks /= np.sqrt(np.maximum(marks.sum(1, keepdims=True), 1))
         there = np.flatnonzero(marks.any(0))
         parts.append(marks[:, there])
         labels += [(name, int(code)) for code in there]
-    labels += [("episodes", 0), ("year", 0), ("ratings", 0)]
-    return np.concatenate([*parts, items.numbers / 2, standardised(counts) / 2], 1), labels
-
-
-def standardised(counts: Array) -> Array:
-    """Scale log(1 + count) to mean 0, deviation 1 over the counts above 0: float32 [n, 1]."""
-    logs = np.log1p(counts)
-    seen = counts > 0
-    scaled = (logs - logs[seen].mean()) / (logs[seen].std() or 1)
-    return np.where(seen, scaled, 0).astype(np.float32)[:, None]
+    return np.concatenate(parts, 1), labels
 
 
 def describe(groups: list[Array]) -> Description:

@@ -12,22 +12,22 @@ ordered grades (see ``pipeline.model.posterior.ordered_probit``).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from pipeline.arrays import Array
-from pipeline.artifact.folder import CONSISTENCY
+from pipeline.arrays import Array, Ints
+from pipeline.artifact.formulas import NOISE_PSEUDO_COUNT, Layout
 from pipeline.model.posterior.attributes import Description
-from pipeline.model.posterior.blocks import KINDS, Block
 from pipeline.model.posterior.distributions import Random
 from pipeline.model.posterior.ordered_probit import Grades, expected
+from pipeline.model.posterior.padded import DTYPES, Padded
 from pipeline.model.posterior.prior import Side
 
-ABREAST = 4  # blocks that are worked on at the same time: more only take memory
+ABREAST = 4  # groups that are worked on at the same time: more only take memory
 SHAPES = ([None], [None, None], [None, None], [None, None])
-BLOCK = Block(*map(tf.TensorSpec, SHAPES, KINDS))  # of any size: the drawing is traced just once
+GROUP = Padded(*map(tf.TensorSpec, SHAPES, DTYPES))  # of any size: drawing is traced once
 CALLED = {"_noinline": True}  # nor copied into the graph as often
 
 
@@ -39,19 +39,21 @@ class Ratings(NamedTuple):
         rating: float32 [n].
         by_user, by_item: the same, grouped.
         users, items: what is known of either side.
-        crossed: columns of ``items`` that users have weights for: float32 [titles, n].
-        labels: attribute, and index of its value, of each column of ``crossed``.
-        basis: what a title adds to the history of who rates it: float32 [titles, n].
+        attributes: of the titles: float32 [titles, m].
+        labels: attribute, and index of its value, of each column of these.
+        crossed: the columns of these that users have weights for: int64 [n].
+        basis: see ``pipeline.artifact.draws.Kept``: float32 [titles, components].
     """
 
     user: Array
     rating: Array
-    by_user: list[Block]
-    by_item: list[Block]
+    by_user: list[Padded]
+    by_item: list[Padded]
     users: Description
     items: Description
-    crossed: Array
+    attributes: Array
     labels: list[tuple[str, int]]
+    crossed: Ints
     basis: Array
 
 
@@ -61,7 +63,7 @@ class Chain:
     Args:
         data: the training ratings and what is known beforehand.
         scale: lowest and highest rating.
-        deep: width of the embeddings; 0 for none.
+        embedding: width of the embeddings; 0 for none.
         wide: whether there are biases and crosses.
         grades: whether ratings are ordered grades, not numbers.
         common: whether all users have the same noise.
@@ -69,20 +71,20 @@ class Chain:
     """
 
     def __init__(
-        self, data: Ratings, scale: tuple[int, int], deep: int, wide: bool, grades: bool,
+        self, data: Ratings, scale: tuple[int, int], embedding: int, wide: bool, grades: bool,
         common: bool, seed: int,
     ) -> None:  # fmt: skip
-        self.scale, self.deep, self.wide = scale, deep, wide
+        self.scale, self.layout = scale, Layout(embedding, wide)
         self.common, self.n = common, len(data.rating)
         self.random, start = Random(seed), np.random.default_rng(seed)
         sizes = len(data.users.columns), len(data.items.columns)
-        widths = (deep + wide * (1 + data.crossed.shape[1]), deep + wide)
+        widths = (embedding + wide * (1 + len(data.crossed)), embedding + wide)
         first = [np.zeros((s, w), np.float32) for s, w in zip(sizes, widths, strict=True)]
         for table in first:
-            table[:, :deep] = start.normal(0, 0.1, (len(table), deep))
-        self.users = Side(data.users, data.by_user, first[0], deep)
-        self.items = Side(data.items, data.by_item, first[1], deep)
-        self.crossed = tf.constant(data.crossed)
+            table[:, :embedding] = start.normal(0, 0.1, (len(table), embedding))
+        self.users = Side(data.users, data.by_user, first[0], embedding)
+        self.items = Side(data.items, data.by_item, first[1], embedding)
+        self.crossed = tf.constant(data.attributes[:, data.crossed])
         self.user = tf.constant(data.user)
         self.mean, variance = float(data.rating.mean()), float(data.rating.var()) or 1.0
         self.latent = tf.Variable(np.append(data.rating - self.mean, 0).astype(np.float32))
@@ -103,8 +105,8 @@ class Chain:
             scale = tf.sqrt(tf.gather(self.noise, self.user))
             latent = self.grades.draw(self.fitted[: self.n], scale, self.random)
             self.latent.assign(tf.concat([latent, [0.0]], 0))
-        self._draw_weights(self.users, self._item_design(), self._item_side(), own_noise=True)
-        self._draw_weights(self.items, self._user_design(), self._user_side(), own_noise=False)
+        self._draw_weights(self.users, self._item_design(), self._user_offset(), own_noise=True)
+        self._draw_weights(self.items, self._user_design(), self._item_offset(), own_noise=False)
         residual = (self.latent - self.fitted)[: self.n]
         precision = tf.gather(self.noise, self.user)
         total = tf.reduce_sum(precision)
@@ -124,73 +126,87 @@ class Chain:
         return tf.clip_by_value(score + self.mean, *self.scale)
 
     def _item_bias(self) -> tf.Tensor:
-        bias = self.items.weights[:, self.deep :]
-        return bias[:, 0] if self.wide else tf.zeros(len(self.crossed))
+        _, bias, _ = self.layout.split(self.items.weights)
+        return bias if self.layout.wide else tf.zeros(len(self.crossed))
 
     def _item_design(self) -> tf.Tensor:
         """What a user's weights are multiplied with, for each title."""
-        deep = self.items.weights[:, : self.deep]
+        embedding, _, _ = self.layout.split(self.items.weights)
         ones = tf.ones([len(self.crossed), 1])
-        return tf.concat([deep, ones, self.crossed], 1) if self.wide else deep
+        return tf.concat([embedding, ones, self.crossed], 1) if self.layout.wide else embedding
 
     def _user_design(self) -> tf.Tensor:
-        deep = self.users.weights[:, : self.deep]
-        return tf.concat([deep, tf.ones([deep.shape[0], 1])], 1) if self.wide else deep
+        """What a title's weights are multiplied with, for each user."""
+        embedding, _, _ = self.layout.split(self.users.weights)
+        ones = tf.ones([embedding.shape[0], 1])
+        return tf.concat([embedding, ones], 1) if self.layout.wide else embedding
 
-    def _item_side(self) -> Callable[[Block], tf.Tensor]:
-        """What of a rating's score is not the user's weights to explain."""
+    def _user_offset(self) -> Callable[[Padded], tf.Tensor]:
+        """Return the part of (1) that a user's weights have no share in, for a group of users."""
         bias = self._item_bias()
-        return lambda block: tf.gather(bias, block.other) + self.intercept
+        return lambda group: tf.gather(bias, group.other) + self.intercept
 
-    def _user_side(self) -> Callable[[Block], tf.Tensor]:
-        if not self.wide:
-            return lambda block: tf.zeros_like(block.there) + self.intercept
-        bias, cross = self.users.weights[:, self.deep], self.users.weights[:, self.deep + 1 :]
+    def _item_offset(self) -> Callable[[Padded], tf.Tensor]:
+        """Return the part of (1) that a title's weights have no share in, for a group of titles."""
+        if not self.layout.wide:
+            return lambda group: tf.zeros_like(group.present) + self.intercept
+        _, bias, crosses = self.layout.split(self.users.weights)
 
-        def rest(block: Block) -> tf.Tensor:
-            mine = tf.gather(self.crossed, block.entity)[..., None]
-            crossed = tf.matmul(tf.gather(cross, block.other), mine)[..., 0]
-            return tf.gather(bias, block.other) + crossed + self.intercept
+        def offset(group: Padded) -> tf.Tensor:
+            attributes = tf.gather(self.crossed, group.entity)[..., None]
+            crossed = tf.matmul(tf.gather(crosses, group.other), attributes)[..., 0]
+            return tf.gather(bias, group.other) + crossed + self.intercept
 
-        return rest
+        return offset
 
     def _draw_weights(
-        self, side: Side, design: tf.Tensor, rest: Callable[[Block], tf.Tensor], own_noise: bool
+        self, side: Side, design: tf.Tensor, offset: Callable[[Padded], tf.Tensor], own_noise: bool
     ) -> None:
-        """Draw the weights of every entity of a side from their joint normal distribution."""
-        expected = side.expected()
-        pull = tf.matmul(expected, side.precision)
+        """Draw the weights of every entity of a side from their joint normal distribution.
+
+        Args:
+            side: users, or titles.
+            design: what the weights are multiplied with, for each entity of the other side.
+            offset: the part of the scores of a group that the weights have no share in.
+            own_noise: whether the noise of a rating is that of ``side``, not of the other.
+        """
+        mean = side.expected()
+        pull = tf.matmul(mean, side.precision)
         normal = self.random.normal(side.weights.shape)
 
-        def one(block: Block) -> tuple[tf.Tensor, tf.Tensor]:
-            known = tf.gather(design, block.other)
-            offset = rest(block)
-            target = tf.gather(self.latent, block.place) - offset
-            noise = tf.gather(self.noise, block.entity[:, None] if own_noise else block.other)
-            weighted = known * (noise * block.there)[..., None]
+        def posterior(group: Padded) -> tuple[tf.Tensor, tf.Tensor]:
+            known, rest = tf.gather(design, group.other), offset(group)
+            target = tf.gather(self.latent, group.index) - rest
+            noise = tf.gather(self.noise, group.entity[:, None] if own_noise else group.other)
+            weighted = known * (noise * group.present)[..., None]
             precision = tf.matmul(weighted, known, transpose_a=True) + side.precision
             evidence = tf.matmul(weighted, target[..., None], transpose_a=True)
             root = tf.linalg.cholesky(precision)
-            evidence += tf.gather(pull, block.entity)[..., None]
+            evidence += tf.gather(pull, group.entity)[..., None]
             half = tf.linalg.triangular_solve(root, evidence)
-            half += tf.gather(normal, block.entity)[..., None]
+            half += tf.gather(normal, group.entity)[..., None]
             weights = tf.linalg.triangular_solve(root, half, adjoint=True)
-            fitted = tf.matmul(known, weights)[..., 0] + offset
+            fitted = tf.matmul(known, weights)[..., 0] + rest
             return weights[..., 0], tf.reshape(fitted, [-1])
 
-        draw = tf.function(one, [BLOCK], autograph=False, experimental_attributes=CALLED)
-        entities, drawn, places, fitted = [], [], [], list[tf.Tensor]()
-        for block in side.blocks:
+        self._draw_groups(side, mean, tf.function(
+            posterior, [GROUP], autograph=False, experimental_attributes=CALLED
+        ))  # fmt: skip
+        side.draw_prior(self.random)
+
+    def _draw_groups(self, side: Side, mean: tf.Tensor, draw: Callable[..., Any]) -> None:
+        """Draw group by group, a few at a time; then store weights and fitted scores."""
+        entities, drawn, indices, fitted = [], [], [], list[tf.Tensor]()
+        for group in side.grouped:
             with tf.control_dependencies(fitted[-ABREAST : 1 - ABREAST]):
-                weights, scores = draw(block)
-            entities.append(block.entity)
+                weights, scores = draw(group)
+            entities.append(group.entity)
             drawn.append(weights)
-            places.append(tf.reshape(block.place, [-1]))
+            indices.append(tf.reshape(group.index, [-1]))
             fitted.append(scores)
-        side.weights.assign(expected)  # of those without ratings there is no more to know
+        side.weights.assign(mean)  # of those without ratings the prior mean is all that is known
         side.weights.scatter_nd_update(tf.concat(entities, 0)[:, None], tf.concat(drawn, 0))
-        self.fitted.scatter_nd_update(tf.concat(places, 0)[:, None], tf.concat(fitted, 0))
-        side.draw_distribution(self.random)
+        self.fitted.scatter_nd_update(tf.concat(indices, 0)[:, None], tf.concat(fitted, 0))
 
     def _draw_noise(self, squared: tf.Tensor) -> None:
         if self.common:
@@ -200,7 +216,7 @@ class Chain:
         users = self.noise.shape[0]
         counts = tf.math.bincount(self.user, minlength=users, dtype=tf.float32)
         sums = tf.math.unsorted_segment_sum(squared, self.user, users)
-        rate = (sums + CONSISTENCY * self.usual) / 2
-        self.noise.assign(self.random.gamma((counts + CONSISTENCY) / 2, rate))
-        rate = tf.reduce_sum(self.noise) * CONSISTENCY / 2
-        self.usual.assign(self.random.gamma(users * CONSISTENCY / 2 + 1, rate))
+        rate = (sums + NOISE_PSEUDO_COUNT * self.usual) / 2
+        self.noise.assign(self.random.gamma((counts + NOISE_PSEUDO_COUNT) / 2, rate))
+        rate = tf.reduce_sum(self.noise) * NOISE_PSEUDO_COUNT / 2
+        self.usual.assign(self.random.gamma(users * NOISE_PSEUDO_COUNT / 2 + 1, rate))

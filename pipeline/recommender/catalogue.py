@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
     sequels: bool = True
 
 
-class Titles:
+class Catalogue:
     """Titles by row of the item table.
 
     Attributes:
@@ -118,7 +118,7 @@ class Titles:
         Raises:
             UserError: there is none like it; the message names the nearest ones.
         """
-        if row := self.ids.typed(asked.strip()):
+        if row := self.ids.find(asked.strip()):
             return row
         typed = utils.default_process(asked)
         if typed in self._choices:
@@ -133,7 +133,7 @@ class Titles:
 
     def name(self, row: int) -> str:
         """Return what a title is called, or its id."""
-        return self.names[row] or self.english[row] or f"title {self.ids.known[row]}"
+        return self.names[row] or self.english[row] or f"title {self.ids.of_row[row]}"
 
     def chosen(self, wanted: Wanted) -> Array:
         """Say which titles are as wanted: bool [titles].

@@ -1,0 +1,33 @@
+"""The model as an artifact of its run, ready for ``mlflow models serve`` and ``load_model``.
+
+MLflow takes seconds to import, so functions import it.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline.paths import ROOT
+
+SERVING = ["mlflow", "numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "threadpoolctl"]
+
+
+def log_model(folder: Path) -> None:
+    """Store a models folder with the open run, and the code that answers from it."""
+    import mlflow
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    from pipeline.recommender.serving import SIGNATURE
+
+    titles = pq.read_table(folder / "titles.parquet", columns=["item_id"])["item_id"].to_pylist()
+    ratings = [{"anime_id": title, "rating": 9.0} for title in titles[1:4]]
+    code = ROOT / "pipeline"
+    mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(code / "recommender" / "serving.py"),
+        artifacts={"model": str(folder)},
+        code_paths=[str(code)],
+        input_example=(pd.DataFrame({"ratings": [ratings]}), {"k": 5}),
+        signature=SIGNATURE,
+        pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
+    )
