@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test ui app params lock
+.PHONY: help repro quick test ui app params lock
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -11,10 +11,14 @@ repro: .venv/installed ## download to evaluate on the default data set, then the
 	dvc repro
 	@python -m pipeline.summary
 
-test: .venv/tested ## lint, types, tests (installs their tools, and Spark)
+quick: .venv/tested ## the fast tests, in about a minute
+	pytest -n 2 --dist loadfile -m 'not slow'
+
+test: .venv/tested ## lint, types, layers, tests (installs their tools, and Spark)
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	pytest -n 2 --dist loadfile
 
 ui: .venv/installed ## the MLflow UI on http://127.0.0.1:5000 (PORT=… for another)

@@ -4,8 +4,8 @@ import re
 import shutil
 
 import pytest
-from browser import bring, needed, page, rate, rate_on
-from test_lists import BOMB, XML
+from helpers.browser import bring, needed, page, rate, rate_on
+from helpers.rating_files import BOMB, XML
 
 RATINGS = {f"Title number {i}": 10 if i % 2 else 2 for i in range(1, 6)}
 

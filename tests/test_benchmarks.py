@@ -46,7 +46,7 @@ from pipeline.tables.rows import read_rows
     ],
 )
 def test_readme_has_the_table_of_the_results(name, table):
-    text = readme.README.read_text(encoding="utf-8")
+    text = readme.DOCUMENT.read_text(encoding="utf-8")
     assert readme.updated(text, name, table) == text
 
 

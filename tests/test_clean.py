@@ -4,7 +4,7 @@ import ibis
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import real_data
+from helpers.tables import real_data
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import table
+from helpers.tables import table
 from hypothesis import given
 from hypothesis import strategies as st
 

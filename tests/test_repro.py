@@ -1,13 +1,21 @@
 """End to end in a fresh clone: `dvc repro`, and what a user does with the results."""
 
 import json
+import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import mlflow
 import pandas as pd
 import pytest
-from browser import needed, read
-from conftest import python, run
+from helpers.browser import needed, read
+from helpers.commands import environment, python, run
+
+from pipeline.artifact.folder import model_digest
 
 SMALL = ["experiment=quick", "dataset.users=200", "dataset.items=150", "dataset.ratings=5000"]
 
@@ -27,6 +35,13 @@ def runs(clone, epochs):
     mlflow.set_tracking_uri(f"sqlite:///{clone}/mlflow.db")
     found = mlflow.search_runs(search_all_experiments=True, order_by=["start_time"])
     return found[found["params.train.epochs"] == epochs].to_dict("records")
+
+
+def newest(clone):
+    """The id of the newest run that evaluated the model in the work tree."""
+    digest = model_digest(clone / "models" / "trained")
+    found = [r for r in runs(clone, epochs="3") if r["params.evaluate.bootstrap"] == "100"]
+    return next(r["run_id"] for r in reversed(found) if r["tags.model_digest"] == digest)
 
 
 def figures(clone):
@@ -61,6 +76,83 @@ def test_a_second_repro_has_nothing_to_do_and_git_sees_only_lock_and_metrics(rep
     assert {line[3:].split("/")[0] for line in changed} <= {"dvc.lock", "metrics"}
 
 
+def test_once_committed_the_same_run_again_changes_nothing_in_git(repro):
+    run("git", "commit", "-qam", "figures", cwd=repro)
+    again = python("-m", "dvc", "repro", "--force", "--downstream", "train", cwd=repro)
+    assert again.returncode == 0, again.output
+    assert run("git", "status", "--porcelain", cwd=repro).stdout == ""
+
+
+def outputs(clone):
+    """The bytes of all that stages write, by path."""
+    folders = [clone / "data", clone / "models", clone / "metrics"]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return {str(file.relative_to(clone)): file.read_bytes() for file in files}
+
+
+def test_a_run_with_earlier_settings_is_restored_and_not_trained_again(repro):
+    before, params = outputs(repro), (repro / "params.yaml").read_text()
+    count = len(runs(repro, epochs="3"))
+    (repro / "params.yaml").write_text(params.replace("patience: 3", "patience: 4"))
+    try:
+        assert python("-m", "dvc", "repro", cwd=repro).returncode == 0
+    finally:
+        (repro / "params.yaml").write_text(params)
+    known = len(runs(repro, epochs="3"))
+    assert known == count + 1
+    back = python("-m", "dvc", "repro", cwd=repro)
+    for stage in ("train", "evaluate"):
+        assert f"Stage '{stage}' is cached - skipping run" in back.output
+    assert outputs(repro) == before
+    assert len(runs(repro, epochs="3")) == known, "what is restored makes no run"
+
+
+def test_the_run_of_a_restored_model_is_found_when_evaluate_alone_runs_again(repro):
+    before = runs(repro, epochs="3")
+    assert python("-m", "pipeline.evaluate", cwd=repro).returncode == 0
+    after = runs(repro, epochs="3")
+    assert [run_["run_id"] for run_ in after] == [run_["run_id"] for run_ in before]
+    digest = model_digest(repro / "models" / "trained")
+    assert after[-1]["tags.model_digest"] == digest
+    params = (repro / "params.yaml").read_text()
+    (repro / "params.yaml").write_text(params.replace("bootstrap: 100", "bootstrap: 50"))
+    try:
+        assert python("-m", "pipeline.evaluate", cwd=repro).returncode == 0
+    finally:
+        (repro / "params.yaml").write_text(params)
+        run("git", "checkout", "-q", "metrics", cwd=repro)
+        python("-m", "dvc", "checkout", cwd=repro)
+    other = runs(repro, epochs="3")[-1]
+    assert other["run_id"] not in {run_["run_id"] for run_ in after}, "its settings are others"
+    assert other["tags.model_digest"] == digest
+
+
+def test_what_a_killed_stage_had_written_before_comes_back(repro):
+    before, params = outputs(repro), (repro / "params.yaml").read_text()
+    (repro / "params.yaml").write_text(params.replace("sweeps: 12", "sweeps: 5000"))
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "dvc", "repro"],
+            cwd=repro, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=environment(), start_new_session=True,
+        ) as process:  # fmt: skip
+            while not list((repro / "data" / "checkpoint").glob("*/draw-*")):
+                assert process.poll() is None, process.stdout.read()
+                time.sleep(0.2)
+            assert not (repro / "models" / "trained").exists(), "DVC removed it"
+            os.killpg(process.pid, signal.SIGINT)
+            text = process.stdout.read()
+    finally:
+        (repro / "params.yaml").write_text(params)
+        shutil.rmtree(repro / "data" / "checkpoint", ignore_errors=True)
+    assert "`dvc checkout` brings the data and the model back" in text
+    assert "Traceback" not in text.split("interrupted")[0]
+    assert python("-m", "dvc", "checkout", cwd=repro).returncode == 0
+    assert run("git", "restore", "metrics", cwd=repro).returncode == 0
+    assert outputs(repro) == before
+    assert "up to date" in python("-m", "dvc", "status", cwd=repro).output
+
+
 def test_an_edit_of_training_settings_reruns_train_and_evaluate_only(repro):
     params = (repro / "params.yaml").read_text()
     try:
@@ -80,9 +172,10 @@ def test_the_same_settings_give_the_same_figures_to_the_last_digit(repro):
 
 def test_one_run_spans_train_and_evaluate(repro):
     found = runs(repro, epochs="3")[-1]
-    assert found["run_id"] == (repro / "models" / "run_id").read_text().strip()
+    assert found["tags.model_digest"] == model_digest(repro / "models" / "trained")
     assert found["status"] == "FINISHED"
-    assert found["metrics.test_mse"] == figures(repro)["mse"]
+    assert found["metrics.test_mse"] == pytest.approx(figures(repro)["mse"], abs=1e-4)
+    assert found["params.model.name"] == "wide_deep"
     assert {"metrics.test_rmse", "metrics.test_mae", "params.train.epochs"} <= found.keys()
     assert found["params.model.deep.units"] == "[64, 32]"
     assert len(found["tags.git_commit"]) == 40
@@ -120,7 +213,7 @@ def test_pairs_in_a_file_get_predictions_and_the_mlflow_model_agrees(repro, tmp_
         "pairs = pd.read_csv('pairs.csv')[['user_id', 'anime_id']]\n"
         "model.predict(pairs).to_csv('served.csv', index=False)\n"
     )
-    logged = (repro / "models" / "run_id").read_text().strip()
+    logged = runs(repro, epochs="3")[0]["run_id"]
     uri = f"sqlite:///{repro}/mlflow.db"
     done = python("-c", served, f"runs:/{logged}/model", cwd=tmp_path, MLFLOW_TRACKING_URI=uri)
     assert done.returncode == 0, done.output
@@ -227,7 +320,7 @@ def test_a_leak_stops_evaluate_and_leaves_the_figures_as_they_were(repro):
 
 def test_the_report_is_one_page_and_with_the_run(repro):
     page = (repro / "metrics" / "report.html").read_text()
-    run_id = (repro / "models" / "run_id").read_text().strip()
+    run_id = newest(repro)
     for figure in (figures(repro)["mse"], figures(repro)["baselines"]["boosted_trees"]["mse"]):
         assert f"{figure:.4f}" in page
     assert '="http' not in page, "nothing comes from the network"

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import mlflow
-from browser import needed, ui, walk
-from conftest import python
+from helpers.browser import needed, ui, walk
+from helpers.commands import python
 
 SMALL = ["dataset.users=150", "dataset.items=120", "dataset.ratings=4000", "experiment=quick"]
 

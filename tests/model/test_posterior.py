@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ITEMS, model_settings, train
+from helpers.tables import ITEMS
+from helpers.training import model_settings, train
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,8 +6,8 @@ from multiprocessing import get_context
 
 import pandas as pd
 import pytest
-from archives import FILES, ML_ZIP, contents, mal_2023, movielens_1m, zipped
-from server import Server
+from helpers.archives import FILES, ML_ZIP, contents, mal_2023, movielens_1m, zipped
+from helpers.server import Server
 
 from pipeline.errors import UserError
 from pipeline.sources import archives, kaggle, movielens

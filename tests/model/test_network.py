@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-from conftest import model_settings, train
+from helpers.training import model_settings, train
 from hypothesis import given
 from hypothesis import strategies as st
 

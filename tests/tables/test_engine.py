@@ -9,7 +9,8 @@ import ibis
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import real_data, run
+from helpers.commands import run
+from helpers.tables import real_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import model_settings
+from helpers.training import model_settings
 from mlflow.entities import LoggedModelOutput
 
 from pipeline.tracking import champion, runs

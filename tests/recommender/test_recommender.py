@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ITEMS, USERS, train
+from helpers.tables import ITEMS, USERS
+from helpers.training import train
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from conftest import python
+from helpers.commands import python
 from mlflow.exceptions import MlflowException
 
 from benchmarks import serving

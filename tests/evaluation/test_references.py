@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import ITEMS, USERS
+from helpers.tables import ITEMS, USERS
 
 from pipeline.evaluation import baselines, references
 from pipeline.evaluation.baselines import Biases, Pairs

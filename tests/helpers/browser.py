@@ -1,7 +1,7 @@
 """Walks through MLflow's UI and the page in headless Chromium, with a picture of each stop.
 
-``python tests/browser.py FOLDER`` walks through the newest sweep of this repository's store and
-asks its model on the page: the pictures of the README are made so.
+``python tests/helpers/browser.py FOLDER`` walks through the newest sweep of this repository's
+store and asks its model on the page: it makes the pictures of the documents.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import mlflow
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 from benchmarks.process import served
 from pipeline.paths import MODEL, REPORT
 from pipeline.tracking import runs, views

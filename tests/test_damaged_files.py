@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from damages import DAMAGES, SCALE, WHOLE, as_csv, as_rows, long, whole
+from helpers.damages import DAMAGES, SCALE, WHOLE, as_csv, as_rows, long, whole
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 

@@ -10,7 +10,7 @@ import time
 import mlflow
 import psutil
 import pytest
-from conftest import python, run
+from helpers.commands import python, run
 from omegaconf import OmegaConf
 
 from pipeline.compose import compose

@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
-from archives import FILES, ML_1M, ML_ZIP, contents, mal_2023, movielens_1m, zipped
-from conftest import real_data
+from helpers.archives import FILES, ML_1M, ML_ZIP, contents, mal_2023, movielens_1m, zipped
+from helpers.tables import real_data
 
 from pipeline.errors import UserError
 from pipeline.settings.sections import Watch
