@@ -7,40 +7,40 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-repro: .venv/installed ## download to evaluate on the default data set, then the figures
+repro: .venv/installed ## run all stages on the settings in params.yaml, print the metrics
 	dvc repro
 	@python -m pipeline.summary
 
 quick: .venv/tested ## the fast tests, in about a minute
 	pytest -n 2 --dist loadfile -m 'not slow'
 
-test: .venv/tested ## lint, types, layers, tests (installs their tools, and Spark)
+test: .venv/tested ## lint, types, layers of imports, all tests (installs their tools and Spark)
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 	pytest -n 2 --dist loadfile
 
-ui: .venv/installed ## the MLflow UI on http://127.0.0.1:5000 (PORT=… for another)
+ui: .venv/installed ## MLflow on http://127.0.0.1:5000 (PORT=… for another port)
 	python -m pipeline.ui $(or $(PORT),5000)
 
-app: .venv/installed ## the page that recommends, on http://127.0.0.1:8501 (PORT=… for another)
+app: .venv/installed ## the recommender page on http://127.0.0.1:8501 (PORT=… for another port)
 	python -m streamlit run pipeline/app.py --server.port $(or $(PORT),8501)
 
-params: .venv/installed ## write params.yaml anew after an edit in conf/
+params: .venv/installed ## write params.yaml again after an edit in conf/
 	python -m pipeline.compose
 
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" pyproject.toml
-lock: .venv/tested ## choose the versions in the two locks anew from pyproject.toml
+lock: .venv/tested ## choose the versions in both lock files again from pyproject.toml
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group dev --all-extras --constraint requirements.lock \
 		--output-file requirements-dev.lock
 
-# The .pth line lets .venv/bin/dvc find this Python for its stages without activation.
+# The .pth file puts .venv/bin on the path, so that DVC runs stages with this Python without activation.
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
-		echo "error: TensorFlow needs Python 3.11 to 3.13; name one with PYTHON=python3.12"; exit 1; }
+		echo "error: TensorFlow needs Python 3.11 to 3.13; choose one with PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@echo "installing requirements.lock into .venv, a few minutes"
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock

@@ -1,12 +1,14 @@
-"""How near our ratings come, beside the strongest methods one could install instead.
+"""Accuracy: the test MSE of our model and of the strongest installable peers.
 
-``python -m benchmarks.accuracy`` makes the tables of each data set as ``dvc repro`` would, fits our
-model to the training rows and every peer to the training and validation rows, one after the other
-in fresh processes, and compares the predictions of the same test rows.
-It writes benchmarks/results/accuracy.json, and from that its table in docs/benchmarks.md
-(``--readme``: only the latter).
-The stages run on the settings of conf/ in a copy of the code, so the repository's own
-params.yaml, data and models stay as they are.
+``python -m benchmarks.accuracy`` builds the tables of each data set as ``dvc repro`` would, fits
+our model to the training rows and every peer to the training and validation rows, one after the
+other in fresh processes, and compares their predictions of the same test rows.
+
+The results go to benchmarks/results/accuracy.json, and from there to a table in docs/benchmarks.md;
+``--readme`` only rewrites the document.
+
+The stages run on the settings of conf/ in a copy of the code, so the params.yaml, data and models
+of the repository stay as they are.
 """
 
 import json
@@ -27,7 +29,7 @@ from pipeline.paths import FEATURES, METRICS
 
 
 class Dataset(NamedTuple):
-    """What is compared on: a title, the overrides of conf/, the folder of files it needs."""
+    """A data set: its title in tables, overrides of conf/, and the folder of its files."""
 
     title: str
     overrides: tuple[str, ...]
@@ -41,7 +43,7 @@ DATASETS = {
     ),
     "ml-100k-u1": Dataset("MovieLens 100K, u1", ("dataset=movielens_100k",), "ml-100k"),
     "synthetic": Dataset("generated", ("dataset=synthetic",)),
-    "full": Dataset(  # as large as Kaggle's; most peers would take days
+    "full": Dataset(  # as large as Kaggle's: most peers would take days
         "generated, full size",
         (
             "experiment=full", "dataset=synthetic", "dataset.users=270033",
@@ -53,13 +55,13 @@ USUAL = [name for name in DATASETS if name != "full"]
 
 
 def overrides(dataset: Dataset, data: Path) -> list[str]:
-    """Return what to compose for a data set whose files are in the folder ``data``."""
+    """Return the overrides for a data set whose files are in the folder ``data``."""
     place = [f"dataset.path='{data / dataset.folder}'"] if dataset.folder else []
     return [*dataset.overrides, *place]
 
 
 def prepare(work: Path, dataset: Dataset, data: Path) -> None:
-    """Make the feature tables of a data set in the folder ``work``, in a copy of the code."""
+    """Build the feature tables of a data set in ``work``, with a copy of the code."""
     for name in ("pipeline", "conf"):
         shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
     measured("pipeline.compose", *overrides(dataset, data), cwd=work)
@@ -68,20 +70,20 @@ def prepare(work: Path, dataset: Dataset, data: Path) -> None:
 
 
 def fit_ours(work: Path, out: Path) -> dict[str, float]:
-    """Run the stage train, predict the test rows; its seconds are those of the whole stage."""
+    """Train our model and predict the test rows; fit_seconds are those of the whole stage."""
     run = measured("pipeline.train", cwd=work)
     told = json.loads(measured("benchmarks.ours", str(out), cwd=work).text)
     return {"fit_seconds": run.seconds, **told, "peak_gb": run.peak_gb}
 
 
 def fit_peer(peer: str, python: Path, features: Path, out: Path) -> dict[str, float]:
-    """Fit a peer and predict the test rows; its seconds are those of the fit alone."""
+    """Fit a peer and predict the test rows; fit_seconds are those of the fit alone."""
     run = measured("benchmarks.peers.run", peer, str(features), str(out), python=python)
     return {**json.loads(run.text), "peak_gb": run.peak_gb}
 
 
 def compare(dataset: Dataset, data: Path, peers: list[str], python: Path) -> dict[str, Any]:
-    """Fit all on one data set; return what is known of each, and of the data."""
+    """Fit all contenders on one data set; return their figures and those of the data."""
     with tempfile.TemporaryDirectory(prefix="accuracy-") as name:
         work = Path(name)
         prepare(work, dataset, data)
@@ -108,10 +110,10 @@ def compare(dataset: Dataset, data: Path, peers: list[str], python: Path) -> dic
 
 
 def chosen(option: str, text: str, known: dict[str, Any]) -> list[str]:
-    """Read an option that names some of what is known, in the order in which that is listed.
+    """Parse a comma-separated option into names of ``known``, in their order.
 
     Raises:
-        UserError: it names something else.
+        UserError: the option has an unknown name.
     """
     names = text.split(",")
     wrong = [name for name in names if name not in known]
@@ -121,10 +123,10 @@ def chosen(option: str, text: str, known: dict[str, Any]) -> list[str]:
 
 
 def present(names: list[str], data: Path) -> list[str]:
-    """Leave out, with a word, the data sets whose files are not there.
+    """Return the data sets whose files exist; print which are left out.
 
     Raises:
-        UserError: none is left.
+        UserError: no data set is left.
     """
     here = []
     for name in names:
@@ -139,7 +141,7 @@ def present(names: list[str], data: Path) -> list[str]:
 
 
 def main() -> None:
-    """Fit, compare, write the results, rewrite the document."""
+    """Compare the contenders, write the results, rewrite the document."""
     parser = arguments.parser(__doc__, real_data=True)
     parser.add_argument("--only", default=",".join(USUAL), help="data sets: %(default)s; or full")
     parser.add_argument("--peers", default=",".join(PEERS), help="contenders: %(default)s")
@@ -149,11 +151,11 @@ def main() -> None:
         names = present(chosen("--only", options.only, DATASETS), data)
         peers = chosen("--peers", options.peers, PEERS)
         python = environment(CACHE)
-        os.environ.pop("MLFLOW_TRACKING_URI", None)  # the runs vanish with the working folder
+        os.environ.pop("MLFLOW_TRACKING_URI", None)  # runs go to the temporary working folder
         path = readme.results("accuracy")
         before = json.loads(path.read_text(encoding="utf-8"))["datasets"] if path.exists() else []
         found = {dataset["name"]: dataset for dataset in before}
-        for name in names:  # those that are left out keep their figures
+        for name in names:  # others keep their earlier figures
             found[name] = {"name": name} | compare(DATASETS[name], data, peers, python)
             ordered = [found[known] for known in DATASETS if known in found]
             replace_json(path, {"machine": machine(), "datasets": ordered})

@@ -1,13 +1,13 @@
-"""Who is compared in benchmarks/results/accuracy.json, and the table of it."""
+"""The contenders of benchmarks.accuracy, and the table of their results."""
 
 from typing import Any
 
 from benchmarks import readme
 
 OURS, SHORT = "ours", "ours_short"
-SWEEPS = 40  # of the short one
+SWEEPS = 40  # of the short chains
 OWN = {OURS: "**ours**", SHORT: f"ours, {SWEEPS} sweeps of each member"}
-PEERS = {  # module.peer in benchmarks/peers; how the table calls it
+PEERS = {  # module.peer in benchmarks/peers: its name in the table
     "surprise.biases": "user + item bias (Surprise)",
     "lightgbm.trees": "gradient-boosted trees (LightGBM)",
     "surprise.svd": "SVD (Surprise, as it comes)",
@@ -23,10 +23,9 @@ PEERS = {  # module.peer in benchmarks/peers; how the table calls it
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the MSEs as a Markdown table, the first data set in detail.
+    """Format the MSEs as a Markdown table, with details for the first data set.
 
-    A peer that is not told apart from ours, the interval of the difference being on both sides of
-    0, is marked with ≈.
+    ≈ marks a peer if the interval of its difference from ours contains 0.
     """
     first, *others = results["datasets"]
     header = [
@@ -58,7 +57,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def mse(figures: dict[str, Any] | None, name: str) -> str:
-    """Write one MSE of the table; a contender that was left out has a dash."""
+    """Format one MSE of the table; a dash for a contender that was left out."""
     if figures is None:
         return "-"
     low, high = figures["difference_ci95"]

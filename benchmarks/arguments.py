@@ -1,4 +1,4 @@
-"""The command line that the benchmarks share."""
+"""The command-line options that benchmarks share."""
 
 import argparse
 import os
@@ -10,16 +10,16 @@ REAL_DATA = Path(os.environ.get("ANIME_RATINGS_DATA", ROOT.parent / "shared" / "
 
 
 def parser(doc: str | None, real_data: bool = False) -> argparse.ArgumentParser:
-    """Begin the command line of a benchmark: it can always rewrite only its table.
+    """Return a parser with the options that benchmarks share.
 
     Args:
-        doc: what its module says of itself.
-        real_data: whether it needs the real data sets.
+        doc: docstring of the benchmark, whose first line is the description.
+        real_data: add ``--data``, the folder of the real data sets.
     """
     found = argparse.ArgumentParser(description=doc.split("\n")[0] if doc else None)
     if real_data:
-        found.add_argument("--data", type=Path, default=REAL_DATA, help="folder of the real data")
+        found.add_argument("--data", type=Path, default=REAL_DATA, help="folder of real data sets")
     found.add_argument(
-        "--readme", action="store_true", help="only rewrite its part of docs/benchmarks.md"
+        "--readme", action="store_true", help="only rewrite docs/benchmarks.md from stored results"
     )
     return found

@@ -1,10 +1,12 @@
-"""How long CSV to training-ready Parquet takes, beside a bare parse and the public notebook's way.
+"""Time and memory of clean + features, beside a bare CSV parse and the public notebooks' method.
 
 ``python -m benchmarks.data`` generates data sets of three sizes, the largest as large as the real
-one, and measures in fresh processes that take turns, with the files in the page cache.
-It writes benchmarks/results/data.json, and from that its table in docs/benchmarks.md
-(``--readme``: only the latter).
-The stages run as ``dvc repro`` runs them, on params.yaml; what DVC itself does is not counted.
+one. Contenders take turns in fresh processes, with the files in the page cache.
+
+The results go to benchmarks/results/data.json, and from there to a table in docs/benchmarks.md;
+``--readme`` only rewrites the document.
+
+The stages run on params.yaml, as ``dvc repro`` runs them; the time of DVC itself is not counted.
 """
 
 import json
@@ -24,10 +26,10 @@ from pipeline.files import replace_json, replacing
 
 USERS, ITEMS, RATINGS = 270_033, 24_905, 24_325_191  # of the real data set
 SCORES = "users-score-2023.csv"
-NOTEBOOK_GB = 13  # what the notebook's way takes at size 1
+NOTEBOOK_GB = 13  # memory of the notebook's method at size 1
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "anime-ratings-benchmark")
 
-COLUMNS = [  # header; section and key in a size's figures; how a figure is written
+COLUMNS = [  # header; section and key in the figures of a size; format
     ("bare parse", "median_seconds", "pyarrow", "{:.2f} s"),
     ("clean + features", "median_seconds", "pipeline", "{:.1f} s"),
     ("times the parse", "ratios", "pipeline/pyarrow", "{:.1f}"),
@@ -40,7 +42,7 @@ COLUMNS = [  # header; section and key in a size's figures; how a figure is writ
 
 
 def generate(folder: Path, size: float) -> None:
-    """Write a synthetic data set with the share ``size`` of the real users and ratings."""
+    """Write a synthetic data set with a share ``size`` of the real numbers of users and ratings."""
     from pipeline.settings.sections import Watch
     from pipeline.sources import synthetic
 
@@ -51,13 +53,13 @@ def generate(folder: Path, size: float) -> None:
 
 
 def pyarrow(raw: Path) -> Run:
-    """Parse three columns of the ratings; the seconds are those of the call alone."""
+    """Parse three columns of the ratings; the seconds are those of the parse call alone."""
     run = measured("benchmarks.parse", str(raw / SCORES))
     return run._replace(seconds=json.loads(run.text)["seconds"])
 
 
 def pipeline(raw: Path) -> Run:
-    """Run the stages clean and features in a folder of their own."""
+    """Run the stages clean and features in a temporary folder."""
     with tempfile.TemporaryDirectory(dir=raw.parent, prefix=".run-") as name:
         (Path(name) / "data").mkdir()
         (Path(name) / "data" / "raw").symlink_to(raw.resolve(), target_is_directory=True)
@@ -66,15 +68,15 @@ def pipeline(raw: Path) -> Run:
 
 
 def notebook(raw: Path) -> Run:
-    """Make the wide frame of the public notebooks."""
+    """Build the wide data frame of the public notebooks."""
     return measured("benchmarks.notebook", str(raw))
 
 
 def compare(contenders: list[Callable[[Path], Run]], raw: Path, repeat: int) -> dict[str, Any]:
-    """Measure the contenders on one data set, in turns, and relate their figures."""
+    """Measure the contenders on one data set, in turns; return their figures and ratios."""
     runs: dict[str, list[Run]] = {contender.__name__: [] for contender in contenders}
     warm(raw)
-    contenders[0](raw)  # not counted: after a pause a virtual machine has to get its memory back
+    contenders[0](raw)  # warm-up: after a pause a virtual machine first regains its memory
     for _ in range(repeat):
         for contender in contenders:
             warm(raw)
@@ -97,7 +99,7 @@ def compare(contenders: list[Callable[[Path], Run]], raw: Path, repeat: int) -> 
 
 
 def add_growth(sizes: list[dict[str, Any]]) -> None:
-    """Add to each size the time per row, relative to the smallest; 1 is growth in proportion."""
+    """Add to each size its time per row relative to the smallest size; 1 is linear growth."""
     first = sizes[0]
     for size in sizes:
         rows = size["rows"] / first["rows"]
@@ -106,7 +108,7 @@ def add_growth(sizes: list[dict[str, Any]]) -> None:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the figures as a Markdown table; a contender that was left out has a dash."""
+    """Format the figures as a Markdown table; a dash for a contender that was left out."""
     lines = [["ratings", *(column[0] for column in COLUMNS)]]
     for size in results["sizes"]:
         found = [(size[section].get(key), form) for _, section, key, form in COLUMNS]
@@ -116,7 +118,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def shares(text: str) -> list[float]:
-    """Read the option --sizes; the smallest first."""
+    """Parse the option --sizes, in ascending order."""
     return sorted(float(part) for part in text.split(","))
 
 
@@ -124,11 +126,11 @@ def main() -> None:
     """Measure, write the results, rewrite the document."""
     parser = arguments.parser(__doc__)
     parser.add_argument(
-        "--data", type=Path, default=CACHE, help="folder that keeps the files, 2 GB"
+        "--data", type=Path, default=CACHE, help="folder for the generated files, 2 GB"
     )
-    parser.add_argument("--sizes", type=shares, default="0.1,0.333,1", help="of the real data set")
-    parser.add_argument("--repeat", type=int, default=3, help="times that each is measured")
-    parser.add_argument("--skip-notebook", action="store_true", help="leave out what takes 13 GB")
+    parser.add_argument("--sizes", type=shares, default="0.1,0.333,1", help="shares of real size")
+    parser.add_argument("--repeat", type=int, default=3, help="runs per contender")
+    parser.add_argument("--skip-notebook", action="store_true", help="skip what takes 13 GB")
     options = parser.parse_args()
     if options.readme:
         readme.rewrite("data", table)
@@ -140,13 +142,13 @@ def main() -> None:
     need, free = NOTEBOOK_GB * options.sizes[-1], memory(free=True) / 1e9
     if notebook in contenders and free < need:
         raise UserError(
-            f"the notebook's way takes {need:.1f} GB of memory at size {options.sizes[-1]:g}, and "
-            f"{free:.1f} GB are free; leave it out with --skip-notebook, or choose other --sizes."
+            f"the notebook's method takes {need:.1f} GB of memory at size {options.sizes[-1]:g}, "
+            f"and {free:.1f} GB are free; skip it with --skip-notebook, or choose other --sizes."
         )
     results: list[dict[str, Any]] = []
     for size in options.sizes:
         raw = options.data.absolute() / f"{size:g}"
-        if not raw.exists():  # it is put in place whole
+        if not raw.exists():  # complete if it exists
             print(f"generating {raw}", flush=True)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
                 other.submit(generate, raw, size).result()

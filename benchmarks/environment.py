@@ -1,4 +1,4 @@
-"""The peers' own environment: made once from pinned requirements, kept in the cache."""
+"""The Python environment of the peers: created once from pinned requirements, and cached."""
 
 import hashlib
 import subprocess
@@ -12,14 +12,14 @@ REQUIREMENTS = Path(__file__).parent / "peers" / "requirements.txt"
 
 
 def environment(cache: Path) -> Path:
-    """Return the Python of the environment, which is made anew when the requirements change.
+    """Return the Python of the environment, which is created again when the requirements change.
 
     Raises:
         UserError: the packages cannot be installed.
     """
     pinned = REQUIREMENTS.read_bytes() + sys.version.encode()
     folder = cache / f"peers-{hashlib.sha256(pinned).hexdigest()[:12]}"
-    if not folder.exists():  # it is put in place whole
+    if not folder.exists():  # complete if it exists
         print(f"installing the peers into {folder}, 3 GB, a few minutes", flush=True)
         with replacing(folder) as new:
             install = ("-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS))

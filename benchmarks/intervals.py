@@ -1,10 +1,11 @@
-"""Whether 95 % intervals hold the truth 95 % of the time, on ratings whose truth is known.
+"""Coverage of the 95 % intervals, on simulated ratings whose true figures are known.
 
 ``python -m benchmarks.intervals`` draws many test sets of new users from one population, measures
-each as the stage evaluate does, and counts how often the interval of a figure holds that of the
-whole population.
-It writes benchmarks/results/intervals.json, and from that its sentence in docs/benchmarks.md
-(``--readme``: only the latter).
+each as the stage evaluate does, and counts how often the interval of a figure contains the figure
+of the whole population.
+
+The results go to benchmarks/results/intervals.json, and from there to a sentence in
+docs/benchmarks.md; ``--readme`` only rewrites the document.
 """
 
 from typing import Any
@@ -17,14 +18,14 @@ from pipeline.evaluation.metrics import Bootstrap, Figures, measure
 from pipeline.files import replace_json
 
 TIMES, USERS, RESAMPLES = 200, 500, 1000
-POPULATION = 200_000  # users behind what is held to be true
+POPULATION = 200_000  # users behind the true figures
 
 
 def tested(users: int, seed: int, resamples: int) -> Figures:
-    """Draw users of unlike taste, consistency and number of ratings; measure predictions of them.
+    """Simulate users and imperfect predictions of their ratings, and measure the predictions.
 
-    Predictions know two thirds of a rating's expectation, and are wrong where it is far from the
-    middle.
+    Users differ in mean, noise and number of ratings. Predictions know about two thirds of a
+    rating's expectation, and are biased where it is far from the middle.
     """
     draws = np.random.default_rng(seed)
     count = 1 + draws.negative_binomial(1, 1 / 30, users)
@@ -39,7 +40,7 @@ def tested(users: int, seed: int, resamples: int) -> Figures:
 
 
 def coverage() -> dict[str, float]:
-    """Return the share of test sets whose interval holds the truth, by figure."""
+    """Return, by figure, the share of test sets whose interval contains the true value."""
     truth = tested(POPULATION, seed=0, resamples=2).point
     held = dict.fromkeys(truth, 0)
     for time in range(1, TIMES + 1):
@@ -49,7 +50,7 @@ def coverage() -> dict[str, float]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the shares as a sentence."""
+    """Format the shares as a sentence."""
     shares = ", ".join(
         f"{name.replace('_', ' ')} {share:.1%}" for name, share in results["coverage"].items()
     )
@@ -60,7 +61,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Count, write the results, rewrite the document."""
+    """Measure the coverage, write the results, rewrite the document."""
     if not arguments.parser(__doc__).parse_args().readme:
         found = {"times": TIMES, "users": USERS, "coverage": coverage()}
         replace_json(readme.results("intervals"), {"machine": machine()} | found)

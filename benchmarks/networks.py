@@ -1,4 +1,4 @@
-"""The network as it is trained here, and as stock Keras would train it, on tables of any size."""
+"""Our network with our training loop and with stock Keras, on random tables of any size."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from pipeline.settings.sections import Model
 from pipeline.tables.earlier import ROW
 from pipeline.tables.entities import Entities
 
-WORDS = {"genres": 22, "type": 7, "source": 17, "studios": 1400}  # as in the real catalogue
+WORDS = {"genres": 22, "type": 7, "source": 17, "studios": 1400}  # sizes of the real vocabularies
 
 
 class Ours:
-    """The sparse optimizers, and the loop over batches in the graph."""
+    """Our training: sparse optimizers, and a loop over batches inside the graph."""
 
     def __init__(self, settings: Model, users: Entities, items: Entities, size: int) -> None:
         self.size, self.model = size, WideDeep(settings, users, items)
@@ -30,13 +30,13 @@ class Ours:
 
 
 class Plain(WideDeep):
-    """The same network, trained by Keras's own step."""
+    """The same network with the training step of Keras."""
 
     train_step = keras.Model.train_step
 
 
 class Stock:
-    """``compile`` with Adam and ``fit`` on arrays, everything else as it comes."""
+    """Stock Keras: ``compile`` with Adam, ``fit`` on arrays, defaults otherwise."""
 
     def __init__(self, settings: Model, users: Entities, items: Entities, size: int) -> None:
         self.size, self.model = size, Plain(settings, users, items)
@@ -48,7 +48,7 @@ class Stock:
 
 
 def entities(users: int, items: int) -> tuple[Entities, Entities]:
-    """Make up users and titles."""
+    """Return random users and titles."""
     random = np.random.default_rng(0)
     codes = {
         name: random.integers(0, size, (items + 1, 1), dtype=np.int32)
@@ -59,7 +59,7 @@ def entities(users: int, items: int) -> tuple[Entities, Entities]:
 
 
 def ratings(n: int, users: int, items: int) -> tuple[dict[str, Array], Array]:
-    """Draw rows at random: the columns that the network takes, and ratings."""
+    """Return random rows: the input columns of the network, and ratings."""
     random = np.random.default_rng(1)
     columns = {name: random.integers(0, 100, n, dtype=np.int32) for name in ROW}
     columns["user"] = random.integers(1, users + 1, n, dtype=np.int32)

@@ -1,10 +1,12 @@
-"""How well newcomers are served: their ratings are given to a model that was trained without them.
+"""Accuracy for new users: folding in ratings after training, compared with training on them.
 
-``python -m benchmarks.newcomers`` holds a fifth of the users of the real ratings out and deals the
-ratings of each to two halves. One model is trained without these users and is told the first halves
-afterwards; another has the first halves among its training ratings. Both predict the second halves.
-It writes benchmarks/results/newcomers.json, and from that its sentence in docs/benchmarks.md
-(``--readme``: only the latter).
+``python -m benchmarks.newcomers`` holds out a fifth of the users of the real ratings and splits the
+ratings of each into two halves. One model is trained without these users, and their first halves
+are folded in afterwards; another is trained on the first halves too. Both predict the second
+halves.
+
+The results go to benchmarks/results/newcomers.json, and from there to a sentence in
+docs/benchmarks.md; ``--readme`` only rewrites the document.
 """
 
 import tempfile
@@ -23,11 +25,11 @@ from pipeline.paths import FEATURES, MODEL
 from pipeline.tables.raw import SCORES_CSV
 
 DATASET = "mal_real"
-HELD_OUT = 0.2  # share of the users
+HELD_OUT = 0.2  # share of users
 
 
 def deal(source: Path, folder: Path) -> None:
-    """Write to ``folder`` the ratings of others, first and second halves of those held out."""
+    """Write others.csv, and first.csv and second.csv with the halves of the held-out users."""
     scores = pd.read_csv(source / SCORES_CSV).drop_duplicates(["user_id", "anime_id"], keep="last")
     draws = np.random.default_rng(0)
     users = scores.user_id.unique()
@@ -38,7 +40,7 @@ def deal(source: Path, folder: Path) -> None:
 
 
 def trained(work: Path, source: Path, folder: Path, ratings: list[str]) -> None:
-    """Train in ``work`` on some of the ratings; the second halves are the test set."""
+    """Train in ``work`` on the files ``ratings``; the second halves are the test set."""
     data = folder / "data"
     data.mkdir(exist_ok=True)
     for file in source.iterdir():
@@ -57,7 +59,7 @@ def trained(work: Path, source: Path, folder: Path, ratings: list[str]) -> None:
 
 
 def squared(work: Path) -> pd.DataFrame:
-    """Return user_id, item_id and the squared error of each test row, of a model that has them."""
+    """Return user_id, item_id and squared error per test row, of a model trained on these users."""
     rows = pd.read_parquet(work / FEATURES / "test.parquet")
     for name in ("user", "item"):
         table = pd.read_parquet(work / FEATURES / f"{name}s.parquet")
@@ -67,7 +69,7 @@ def squared(work: Path) -> pd.DataFrame:
 
 
 def told(work: Path, folder: Path) -> pd.DataFrame:
-    """Return the same of a model that is told the first halves afterwards."""
+    """Return the same for the model that folds in the first halves after training."""
     from pipeline.recommender.fold_in import fold_in
     from pipeline.recommender.scorer import Scorer
 
@@ -87,7 +89,7 @@ def told(work: Path, folder: Path) -> pd.DataFrame:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the figures as a sentence."""
+    """Format the figures as a sentence."""
     low, high = results["more_ci95"]
     told, seen = results["told"], results["seen"]
     return (
@@ -99,7 +101,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Train, tell, compare, write the results, rewrite the document."""
+    """Compare both models, write the results, rewrite the document."""
     options = arguments.parser(__doc__, real_data=True).parse_args()
     if not options.readme:
         from benchmarks.score import BOOTSTRAP

@@ -1,7 +1,7 @@
-"""The way of the public notebooks from CSV to columns of numbers: one wide frame in pandas.
+"""The method of the public notebooks from CSV to numeric columns: one wide frame in pandas.
 
-``python -m benchmarks.notebook FOLDER`` makes it and prints its number of rows. Nothing is
-validated, nothing is split and nothing is written, so this is less work than clean and features do.
+``python -m benchmarks.notebook FOLDER`` builds the frame and prints its number of rows. It does not
+validate, split or write anything, so it does less work than clean and features.
 """
 
 import sys
@@ -20,7 +20,7 @@ CODED = ["user_id", "anime_id", "Genres", "Type", "Studios", "Source", "Gender"]
 
 def merged(raw: Path) -> pd.DataFrame:
     """Join each rating with the columns of its user and title that a model would use."""
-    # All columns are read and then selected, as the notebooks do; usecols would be their cure.
+    # Without usecols, as the notebooks do: all columns are read first.
     scores = pd.read_csv(raw / "users-score-2023.csv")
     details = pd.read_csv(raw / "users-details-2023.csv")
     catalogue = pd.read_csv(raw / "anime-dataset-2023.csv")

@@ -1,4 +1,4 @@
-"""The least that reading the ratings can take: ``python -m benchmarks.parse FILE``, no checks."""
+"""Lower bound on reading the ratings, without checks: ``python -m benchmarks.parse FILE``."""
 
 import json
 import sys
@@ -10,5 +10,5 @@ if __name__ == "__main__":
     options = csv.ConvertOptions(include_columns=["user_id", "anime_id", "rating"])
     start = time.perf_counter()
     table = csv.read_csv(sys.argv[1], convert_options=options)
-    # The call alone, without Python's start and imports: the stricter measure for the pipeline.
+    # Without start and imports of Python, which makes the bound stricter for the pipeline.
     print(json.dumps({"seconds": time.perf_counter() - start, "rows": table.num_rows}))

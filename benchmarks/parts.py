@@ -1,9 +1,10 @@
-"""What the wide and the deep part give, each alone and both together, and what each cross gives.
+"""Ablation: the wide part, the deep part and both; and the whole model without each cross.
 
-``python -m benchmarks.parts`` fits the three models with several seeds to the training rows of each
-data set and compares their errors on the test rows; then the whole model without each cross.
-It writes benchmarks/results/parts.json, and from that its tables in docs/benchmarks.md
-(``--readme``: only the latter).
+``python -m benchmarks.parts`` fits the models with several seeds to the training rows of each data
+set and compares their errors on the test rows.
+
+The results go to benchmarks/results/parts.json, and from there to tables in docs/benchmarks.md;
+``--readme`` only rewrites the document.
 """
 
 import json
@@ -28,30 +29,31 @@ from benchmarks.parts_table import BOTH, MODELS, STUDENT, WHOLE, table
 from benchmarks.process import machine, measured
 from pipeline.compose import compose
 from pipeline.errors import exit_on_user_error
-from pipeline.evaluate import floor
+from pipeline.evaluate import noise_floor
 from pipeline.files import replace_json
 from pipeline.paths import FEATURES, METRICS
 
 CLAIMED = ("mal_real", "ml-100k", "synthetic")
 SEEDS = {"models": 5, "crosses": 2}
-SHORT = "posterior.sweeps=40"  # for the crosses: a third of the time
+SHORT = "posterior.sweeps=40"  # crosses take a third of the time
 
 
 def models(_: Path) -> dict[str, list[str]]:
-    """Name the models of the claim, with their overrides."""
+    """Return the names of the models, with their overrides."""
     return {name: [f"model={name}"] for name in MODELS}
 
 
 def crosses(work: Path) -> dict[str, list[str]]:
-    """Name the whole model and those without each cross that the titles have, with overrides."""
+    """Return overrides of the whole model, and of that without each cross, by the cross."""
     from pipeline.tables.entities import read_items
 
     codes = read_items(work / FEATURES / "items.parquet").codes
     settings = OmegaConf.create(compose([]))
-    wide, drawn = settings["model"]["wide"]["crosses"], settings["posterior"]["attributes"]
+    wide = OmegaConf.select(settings, "model.wide.crosses")
+    drawn = OmegaConf.select(settings, "posterior.attributes")
     found = {WHOLE: [SHORT]}
     for cross in wide:
-        if cross not in codes or codes[cross].max() > 0:  # titles have values of it
+        if cross not in codes or codes[cross].max() > 0:  # the titles have this attribute
             rest = [[name for name in names if name != cross] for names in (wide, drawn)]
             found[cross] = [
                 SHORT,
@@ -66,7 +68,7 @@ STUDIES = {"models": (models, BOTH), "crosses": (crosses, WHOLE)}
 
 
 def study(work: Path, settings: list[str], name: str) -> dict[str, Any]:
-    """Fit and score all forms with all seeds, beside the one that the others are compared with."""
+    """Fit and score all forms of the model with all seeds, compared with the reference form."""
     from benchmarks.score import BOOTSTRAP
     from pipeline.tables.rows import read_rows
 
@@ -95,10 +97,10 @@ def study(work: Path, settings: list[str], name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Fit, compare, write the results, rewrite the document."""
+    """Run the studies, write the results, rewrite the document."""
     parser = arguments.parser(__doc__, real_data=True)
     parser.add_argument("--only", default=",".join(CLAIMED), help="data sets: %(default)s")
-    parser.add_argument("--studies", default=",".join(STUDIES), help="what to study: %(default)s")
+    parser.add_argument("--studies", default=",".join(STUDIES), help="studies: %(default)s")
     options = parser.parse_args()
     if not options.readme:
         data, path = options.data.absolute(), readme.results("parts")
@@ -106,13 +108,13 @@ def main() -> None:
         studies = chosen("--studies", options.studies, STUDIES)
         before = json.loads(path.read_text(encoding="utf-8"))["datasets"] if path.exists() else []
         found = {dataset["name"]: dataset for dataset in before}
-        for name in names:  # what is left out keeps its figures
+        for name in names:  # others keep their earlier figures
             settings = overrides(DATASETS[name], data)
             with tempfile.TemporaryDirectory(prefix="parts-") as folder:
                 work = Path(folder)
                 prepare(work, DATASETS[name], data)
                 entry = found.setdefault(name, {"name": name, "title": DATASETS[name].title})
-                entry |= floor(work / METRICS / "download.json")
+                entry |= noise_floor(work / METRICS / "download.json")
                 for which in studies:
                     entry[which] = study(work, settings, which)
                     ordered = [found[known] for known in DATASETS if known in found]

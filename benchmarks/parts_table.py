@@ -1,4 +1,4 @@
-"""The tables of benchmarks/results/parts.json in docs/benchmarks.md."""
+"""The tables of benchmarks.parts in docs/benchmarks.md."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ STUDENT = {2: 12.706, 5: 2.776}  # number of seeds: 97.5 % quantile of Student's
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write what each part gives, and what is lost without each cross, as Markdown tables."""
+    """Format the MSE of each part, and the loss without each cross, as Markdown tables."""
     datasets = results["datasets"]
     titles = [dataset["title"] for dataset in datasets]
 
@@ -40,11 +40,11 @@ def table(results: dict[str, Any]) -> str:
 
 
 def mean(figures: dict[str, Any]) -> str:
-    """Write the mean over seeds with its interval."""
+    """Format the mean over seeds with its interval."""
     return f"{figures['mean']:.4f} ± {figures['half_width']:.4f}"
 
 
 def more(figures: dict[str, Any]) -> str:
-    """Write a difference with its interval."""
+    """Format a difference with its interval."""
     low, high = figures["more_ci95"]
     return f"{figures['more']:+.4f}, {low:+.4f} to {high:+.4f}"

@@ -1,4 +1,4 @@
-"""What this machine can do at most, and what the model cannot do without."""
+"""Peak speed of this machine, and the operations that the model needs at least."""
 
 import time
 from collections.abc import Callable
@@ -11,14 +11,14 @@ import tensorflow as tf
 from pipeline.model.posterior.gibbs import Chain
 from pipeline.settings.sections import Deep
 
-SIDE = 1536  # of the matrices that are multiplied
-COPIED = 2**28  # bytes
+SIDE = 1536  # rows and columns of the multiplied matrices
+COPIED = 2**28  # bytes of the copied array
 AGAIN = 5
-TOUCHED = 7  # times a weight passes: looked up; gradient out, in; weight and accumulator in, out
+TOUCHED = 7  # memory transfers of a weight: lookup; gradient 2; weight and accumulator 2 each
 
 
 def best(run: Callable[[], Any]) -> float:
-    """Return the seconds of the fastest of some runs, after one that does not count."""
+    """Return the seconds of the fastest run, after a warm-up."""
     run()
     seconds = []
     for _ in range(AGAIN):
@@ -29,7 +29,7 @@ def best(run: Callable[[], Any]) -> float:
 
 
 def machine_peak(threads: int) -> dict[str, float]:
-    """Measure matrix products, one on each core at a time, and copies of memory."""
+    """Measure the peak of matrix products, one per core at a time, and of memory copies."""
     matrices = [tf.random.normal([SIDE, SIDE]) for _ in range(threads)]
     products = tf.function(lambda: [tf.reduce_sum(tf.matmul(x, x)) for x in matrices])
     source = np.ones(COPIED, np.uint8)
@@ -41,23 +41,23 @@ def machine_peak(threads: int) -> dict[str, float]:
 
 
 def sweep_flops(chain: Chain) -> float:
-    """Count what a sweep cannot do without: products of designs, decompositions, solutions."""
+    """Count the least operations of a sweep: Gram matrices, Cholesky decompositions, solves."""
     total = 0.0
     for side in (chain.users, chain.items):
         width = side.weights.shape[1]
-        rated = sum(float(tf.reduce_sum(block.there)) for block in side.blocks)
+        rated = sum(float(tf.reduce_sum(group.present)) for group in side.grouped)
         total += rated * (2 * width**2 + 4 * width)
-        total += sum(len(block.entity) for block in side.blocks) * (width**3 / 3 + 2 * width**2)
+        total += sum(len(group.entity) for group in side.grouped) * (width**3 / 3 + 2 * width**2)
     return total
 
 
 def example_flops(settings: Deep, inputs: int) -> float:
-    """Count the products of the ReLU layers, forward and twice as many backward."""
+    """Count the operations of the ReLU layers per example, forward and backward (twice as many)."""
     widths = [inputs, *settings.units, 1]
     return sum(6 * a * b for a, b in pairwise(widths))
 
 
 def example_bytes(settings: Deep, attributes: int) -> float:
-    """Count the bytes of embeddings that an example moves."""
+    """Count the bytes of embeddings that an example moves through memory."""
     width = 2 * settings.embedding + attributes * settings.attribute_embedding
     return TOUCHED * 4 * width

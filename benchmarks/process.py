@@ -1,7 +1,7 @@
-"""Modules in fresh Python processes: their time and peak memory; servers; what machine this is.
+"""Time and peak memory of modules in fresh processes; servers; facts about the machine.
 
-A child counts as its own peak what its parent holds when it starts it. So whoever measures imports
-nothing large.
+The peak memory of a child process includes what its parent holds when it starts the child, so a
+process that measures must not import large packages.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 120  # seconds for a server to answer
+PATIENCE = 120  # seconds that a server may take to start
 Env = Mapping[str, str] | None
-UNIT = 1 if sys.platform == "darwin" else 1024  # bytes that ru_maxrss counts in
+UNIT = 1 if sys.platform == "darwin" else 1024  # bytes per unit of ru_maxrss
 
 
 class Run(NamedTuple):
-    """What a measured process took, and the text it printed."""
+    """Time, peak memory and output of a measured process."""
 
     seconds: float
     peak_gb: float
@@ -36,10 +36,10 @@ class Run(NamedTuple):
 
 
 def measured(*module: str, cwd: Path = ROOT, python: str | Path = sys.executable) -> Run:
-    """Run a module to its end, start and imports included, in the environment of ``python``.
+    """Run a module with the interpreter ``python``; the time includes start and imports.
 
     Raises:
-        UserError: it failed; its own words on that are on stderr.
+        UserError: it failed; its messages are on stderr.
     """
     command, env = [python, "-m", *module], os.environ | {"PYTHONPATH": str(ROOT)}
     start = time.perf_counter()
@@ -58,27 +58,27 @@ def measured(*module: str, cwd: Path = ROOT, python: str | Path = sys.executable
 def served(
     module: str, *words: str, health: str, cwd: Path = ROOT, environment: Env = None
 ) -> Iterator[str]:
-    """Run a server on a free port of this machine, whose number follows the words.
+    """Run a server on a free local port, which is passed as the last argument.
 
     Args:
-        module: of the server.
-        words: what it is told.
-        health: page that answers when it is ready.
-        cwd: where it runs.
-        environment: its variables; None for those of this process.
+        module: the module to run.
+        words: its arguments before the port.
+        health: the page that answers once the server is ready.
+        cwd: its working directory.
+        environment: its environment variables; None for those of this process.
 
     Yields:
         Its address.
 
     Raises:
-        UserError: it ended before it answered; with its own words.
+        UserError: it ended, or did not answer in time; the message has its output.
     """
     with contextlib.closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command, address = [sys.executable, "-m", module, *words, port], f"http://127.0.0.1:{port}"
     with (
-        tempfile.TemporaryFile() as log,  # a pipe that nobody reads would hold the server up
+        tempfile.TemporaryFile() as log,  # an unread pipe would block the server
         subprocess.Popen(
             command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True
         ) as process,
@@ -100,7 +100,7 @@ def served(
 
 
 def warm(raw: Path) -> None:
-    """Bring the files into the page cache; in pieces, so that this process stays small."""
+    """Read the files into the page cache, in pieces so that this process stays small."""
     for path in raw.glob("*.csv"):
         with path.open("rb") as file:
             while file.read(1 << 20):
@@ -108,7 +108,7 @@ def warm(raw: Path) -> None:
 
 
 def memory(free: bool) -> int:
-    """Return the bytes of memory of this machine, or those that are free where Linux tells."""
+    """Return the bytes of memory of this machine, or on Linux those that are ``free``."""
     path = Path("/proc/meminfo")
     if free and path.exists():
         lines = dict(line.split(":") for line in path.read_text(encoding="utf-8").splitlines())
@@ -117,7 +117,7 @@ def memory(free: bool) -> int:
 
 
 def machine() -> dict[str, Any]:
-    """Tell what the figures rest on: cores, memory, versions."""
+    """Return facts about the machine: cores, memory, versions."""
     facts = {"cpus": os.cpu_count(), "memory_gib": round(memory(free=False) / 2**30, 1)}
     packages = ("duckdb", "pandas", "pyarrow", "scikit-learn")
     return (

@@ -1,7 +1,7 @@
 """Compare predictions of the test rows: ``python -m benchmarks.score FEATURES OURS.npy PEER.npy…``.
 
-Prints as JSON what is known of each, by the name of its file: the first is ours, and for the others
-the difference of ours to it is taken on the same rows and in the same draws of users.
+Prints figures per file as JSON. The first file is ours; differences from the others are paired, on
+the same rows and in the same resamples of users.
 """
 
 import json
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from pipeline.evaluation.metrics import Bootstrap
 
 BOOTSTRAP = Bootstrap(resamples=2000, seed=0)
-FEW = 5  # ratings to learn from, or fewer: users hardly known
+FEW = 5  # most ratings in train and valid of a user with a short history
 Floats = NDArray[np.float64]
 
 
 def figures(squared: Floats, ours: Floats, user: Any, few: Any) -> dict[str, Any]:
-    """Return the MSE of one contender and, with 95 % intervals, how far ours is below it.
+    """Return the MSE of one contender and its difference from ours, with 95 % intervals.
 
     Args:
         squared, ours: squared errors of the contender and of our model on the same rows [n].
-        user: whose rating each is [n]; whole users are drawn.
-        few: which rows are of users hardly known [n].
+        user: user of each row [n]; the bootstrap draws whole users.
+        few: rows of users with short histories: bool [n].
     """
     return {
         "mse": float(squared.mean()),
@@ -39,7 +39,7 @@ def figures(squared: Floats, ours: Floats, user: Any, few: Any) -> dict[str, Any
 
 
 def hardly_known(features: Path, user: Any) -> Any:
-    """Say of each test row whether its user has FEW ratings or fewer in train and valid."""
+    """Whether the user of each test row has at most FEW ratings in train and valid."""
     seen = np.zeros(pq.read_metadata(features / "users.parquet").num_rows, int)
     for part in ("train", "valid"):
         column = pq.read_table(features / f"{part}.parquet", columns=["user"])["user"]
@@ -49,7 +49,7 @@ def hardly_known(features: Path, user: Any) -> Any:
 
 
 def score(features: Path, files: list[Path]) -> dict[str, Any]:
-    """Return the number of test rows, also of users hardly known, and the figures by contender."""
+    """Return the numbers of test rows, in all and with short histories, and all figures."""
     test = pq.read_table(features / "test.parquet")
     user, rating = test["user"].to_numpy(), test["rating"].to_numpy()
     few = hardly_known(features, user)

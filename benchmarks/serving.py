@@ -1,13 +1,13 @@
-"""How fast a trained model recommends: in a program, over HTTP, for everybody, from the shell.
+"""Latency of recommendations: in a program, over HTTP, for all users, and from the shell.
 
-``python -m benchmarks.serving`` trains a model of as many users and titles as Kaggle's, with as
-many draws as ``experiment=full`` keeps (of a shorter chain: the time to answer is the same), or
-takes the one in ``--model``. It asks for the 20 best of all titles: of a warm process; of
-``mlflow models serve`` on a free port of this machine, RATE times a second whether or not the
-answers before are there; for all users at once; and from the shell, in turns with a bare
-``import tensorflow``.
-It writes benchmarks/results/serving.json, and from that its table in docs/benchmarks.md
-(``--readme``: only the latter).
+``python -m benchmarks.serving`` takes the model in ``--model``, or trains one on as many users and
+titles as Kaggle's, with as many draws as ``experiment=full`` keeps (from a shorter chain, which
+does not change the latency). It requests the 20 best of all titles: in a warm process; from
+``mlflow models serve`` on a free local port, RATE requests a second without waiting for earlier
+answers; for all users at once; and from the shell, in turns with a bare ``import tensorflow``.
+
+The results go to benchmarks/results/serving.json, and from there to a table in docs/benchmarks.md;
+``--readme`` only rewrites the document.
 """
 
 import contextlib
@@ -34,17 +34,17 @@ from pipeline.files import replace_json
 from pipeline.paths import MODEL
 
 K = 20
-CALLS, FIRST = 1000, 20  # of the warm process; the first do not count
+CALLS, FIRST = 1000, 20  # timed calls of the warm process; warm-up calls before them
 RATE, SECONDS, CLIENTS = 20, 60, 16
-NEWCOMER = 5  # ratings
-COLD = 7  # times each
+NEWCOMER = 5  # ratings of a new user
+COLD = 7  # runs from the shell
 CHAIN = (
     "posterior.sweeps=22", "posterior.burn_in=2", "posterior.keep_every=1", "train.epochs=1",
 )  # fmt: skip
 
 
 def trained(work: Path) -> Path:
-    """Train the model in an empty folder."""
+    """Train the model in the empty folder ``work``."""
     full = DATASETS["full"]
     prepare(work, full._replace(overrides=(*full.overrides, *CHAIN)), work)
     measured("pipeline.train", cwd=work)
@@ -58,7 +58,7 @@ def spread(seconds: list[float]) -> dict[str, float]:
 
 
 def warm(folder: Path) -> tuple[dict[str, Any], list[int], list[int]]:
-    """Time ``recommend`` for users drawn at random; return also their ids, and those of titles."""
+    """Time ``recommend`` for random users; return the figures, user ids and title ids."""
     from pipeline.recommender.recommender import Recommender
 
     recommender, draws = Recommender(folder), np.random.default_rng(0)
@@ -77,7 +77,7 @@ def warm(folder: Path) -> tuple[dict[str, Any], list[int], list[int]]:
 
 
 def stored(folder: Path, work: Path) -> tuple[str, str]:
-    """Store the model with MLflow, in a new store; returns the addresses of model and store."""
+    """Log the model to a new MLflow store; return the URIs of model and store."""
     import mlflow
 
     from pipeline.tracking.model import log_model
@@ -92,7 +92,7 @@ def stored(folder: Path, work: Path) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def service(model: str, store: str, cwd: Path) -> Iterator[str]:
-    """Run ``mlflow models serve`` on what ``stored`` returned; yields the server's address."""
+    """Run ``mlflow models serve`` on the model in the store; yield the server's address."""
     words = ("models", "serve", "-m", model, "--env-manager", "local", "-p")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"MLFLOW_TRACKING_URI": store, "PATH": path}
@@ -101,7 +101,7 @@ def service(model: str, store: str, cwd: Path) -> Iterator[str]:
 
 
 def asked(users: list[int], titles: list[int]) -> list[bytes]:
-    """Return requests for the lists of users of the data, every other one of somebody new."""
+    """Return request bodies, alternately for known users and for new users with ratings."""
     draws, rows = np.random.default_rng(1), []
     for place in range(FIRST + RATE * SECONDS):
         some = draws.choice(titles, NEWCOMER, replace=False).tolist()
@@ -114,7 +114,7 @@ def asked(users: list[int], titles: list[int]) -> list[bytes]:
 
 
 def load(address: str, bodies: list[bytes]) -> dict[str, Any]:
-    """Send requests on time, and time each from when it was due."""
+    """Send requests at a fixed rate; time each from when it was due."""
 
     def send(due: float, body: bytes) -> float | None:
         time.sleep(max(0.0, due - time.perf_counter()))
@@ -140,7 +140,7 @@ def load(address: str, bodies: list[bytes]) -> dict[str, Any]:
 
 
 def everybody(folder: Path, work: Path) -> dict[str, float]:
-    """Time the lists of all users, in a process of their own."""
+    """Time the recommendation lists of all users, in a fresh process."""
     words = ["--all", "--out", str(work / "lists.parquet"), "--model", str(folder)]
     run = measured("pipeline.recommend", *words, "-k", str(K))
     return {"seconds": round(run.seconds, 1), "peak_gb": round(run.peak_gb, 2)}
@@ -159,7 +159,7 @@ def cold(folder: Path, user: int) -> dict[str, float]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the figures as a table, and what they mean."""
+    """Format the figures as a table with explanations."""
     own, http, cold, everyone = (results[name] for name in ("warm", "http", "cold", "everyone"))
     ours, plain = own["with_reasons"], own["without_reasons"]
     each = everyone["seconds"] / own["users"]
@@ -187,16 +187,16 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Train, ask, write the results, rewrite the document."""
+    """Measure the latencies, write the results, rewrite the document."""
     parser = arguments.parser(__doc__)
     parser.add_argument("--model", type=Path, help="folder of a trained model; default: train one")
     options = parser.parse_args()
     if not options.readme:
-        os.environ.pop("MLFLOW_TRACKING_URI", None)  # the runs vanish with the working folder
+        os.environ.pop("MLFLOW_TRACKING_URI", None)  # runs go to the temporary working folder
         with tempfile.TemporaryDirectory(prefix="serving-") as name:
             work = Path(name)
             folder = options.model.absolute() if options.model else trained(work)
-            everyone = everybody(folder, work)  # before this process grows: see measured
+            everyone = everybody(folder, work)  # first, while this process is small
             print(f"everybody {everyone}", flush=True)
             found, users, titles = warm(folder)
             print(f"warm {found}", flush=True)

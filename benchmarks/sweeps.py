@@ -1,9 +1,10 @@
-"""How long a sweep takes with two workers and with the basic launcher, and whether it loses a run.
+"""Time of a sweep with two workers and with the basic launcher, and whether it loses runs.
 
-``python -m benchmarks.sweeps`` runs the same twelve jobs on the real ratings, each time into a
-fresh tracking store.
-It writes benchmarks/results/sweeps.json, and from that its lines in docs/benchmarks.md
-(``--readme``: only the latter).
+``python -m benchmarks.sweeps`` runs the same twelve jobs on the real ratings several times, each
+time into a fresh tracking store.
+
+The results go to benchmarks/results/sweeps.json, and from there to a sentence in
+docs/benchmarks.md; ``--readme`` only rewrites the document.
 """
 
 import os
@@ -34,11 +35,11 @@ def swept(settings: list[str], launcher: list[str]) -> dict[str, Any]:
     """Run the sweep into a fresh store.
 
     Returns:
-        seconds of the whole command; finished: the children that have their test MSE; parents: how
-        many runs have children; overheads: see there.
+        seconds: of the whole command; finished: number of child runs with a test MSE; parents:
+        number of runs with children; overheads: what ``overheads`` returns.
     """
     with tempfile.TemporaryDirectory(prefix="sweeps-") as home:
-        os.environ["DVC_ROOT"] = home  # where runs go
+        os.environ["DVC_ROOT"] = home  # runs go there
         command = ("pipeline.sweep", "--multirun", *settings, *SWEPT, "posterior=none", *launcher)
         took = measured(*command)
         from mlflow import MlflowClient
@@ -56,10 +57,10 @@ def swept(settings: list[str], launcher: list[str]) -> dict[str, Any]:
 
 
 def overheads(client: Any, jobs: list[Any]) -> list[float]:
-    """Return the seconds between the last epoch of a job and the run of the next in its process.
+    """Return the seconds from the last epoch of a job to the start of the next in its process.
 
-    In them the model is saved, logged and measured, and the next job is composed. A worker's first
-    job, which starts TensorFlow and makes the tables, has none before it.
+    They cover saving, logging and evaluating the model, and composing the next job. The first job
+    of a worker, which starts TensorFlow and builds the tables, is not counted.
     """
     found = []
     for process in {job.data.tags["process"] for job in jobs}:
@@ -73,7 +74,7 @@ def overheads(client: Any, jobs: list[Any]) -> list[float]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the results as a sentence."""
+    """Format the results as a sentence."""
     parallel, basic = (
         [r for r in results["rounds"] if r["launcher"] == launcher]
         for launcher in ("parallel", "basic")
@@ -92,7 +93,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Sweep, write the results, rewrite the document."""
+    """Run the sweeps, write the results, rewrite the document."""
     options = arguments.parser(__doc__, real_data=True).parse_args()
     if not options.readme:
         data = options.data.absolute()

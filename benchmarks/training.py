@@ -1,12 +1,13 @@
-"""How fast the model trains: beside stock Keras on the same network, and beside the machine's peak.
+"""Speed of training: compared with stock Keras, and with the peak of the machine.
 
-``python -m benchmarks.training`` times, at several numbers of users and widths of the embeddings,
-an epoch of the network as it is trained here and as ``keras.Model.fit`` with Adam would train it,
-in turns and on the same rows; then, on generated ratings of as many users and titles as Kaggle's,
-how long both take to the same validation MSE; then what share of this machine's matrix products and
-copies of memory the network and a sweep of the posterior reach.
-It writes benchmarks/results/training.json, and from that its tables in docs/benchmarks.md
-(``--readme``: only the latter).
+``python -m benchmarks.training`` measures three things. An epoch of the network with our training
+loop and with ``keras.Model.fit`` and Adam, in turns on the same rows, for several numbers of users
+and widths of the embeddings. The time of both to the same validation MSE, on generated ratings of
+as many users and titles as Kaggle's. And the share of the machine's peak, in matrix products and
+memory copies, that the network and a sweep of the posterior reach.
+
+The results go to benchmarks/results/training.json, and from there to tables in docs/benchmarks.md;
+``--readme`` only rewrites the document.
 """
 
 import os
@@ -47,12 +48,12 @@ TABLES = {  # overrides of conf/
 
 
 def settings(*overrides: str) -> Config:
-    """Compose conf/."""
+    """Compose conf/ with overrides."""
     return check(OmegaConf.create(compose([*overrides])))
 
 
 def speed(users: int, embedding: int, rows: int) -> dict[str, Any]:
-    """Time epochs of both in turns; the first of each does not count."""
+    """Time epochs of both in turns, after one epoch of warm-up each."""
     import keras
 
     from benchmarks.networks import Ours, Stock, entities, ratings
@@ -82,7 +83,7 @@ def speed(users: int, embedding: int, rows: int) -> dict[str, Any]:
 
 
 def race(features: Path) -> dict[str, Any]:
-    """Train both on the same ratings; how long until both are as good as the worse of them gets."""
+    """Train both on the same ratings; time both to the best MSE of the worse one."""
     import keras
 
     from benchmarks.networks import Ours, Stock
@@ -114,7 +115,7 @@ def race(features: Path) -> dict[str, Any]:
 
 
 def shares(features: Path, ours: float) -> dict[str, Any]:
-    """Relate a sweep, and the network at ``ours`` examples per second, to the machine's peak."""
+    """Return the shares of the machine's peak of a sweep, and of ``ours`` examples per second."""
     import tensorflow as tf
 
     from benchmarks import peak
@@ -149,7 +150,7 @@ def shares(features: Path, ours: float) -> dict[str, Any]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the figures as Markdown."""
+    """Format the figures as Markdown."""
     lines = [["users", "embedding", "rows of an epoch", "examples/s", "stock Keras", "ratio"]]
     lines += [
         [
@@ -182,7 +183,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure, write the results, rewrite the document."""
+    """Measure the speeds, write the results, rewrite the document."""
     if not arguments.parser(__doc__).parse_args().readme:
         from pipeline.model import use_threads
 

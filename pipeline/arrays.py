@@ -1,4 +1,4 @@
-"""Types of arrays, and the one step from codes to columns that several rooms need."""
+"""Array types, and indicator columns of attribute codes."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 
 
-def indicators(codes: Array, values: int) -> Floats:
-    """Turn the codes of an attribute into one column per value.
+def indicators(codes: Array, size: int) -> Floats:
+    """Multi-hot encode an attribute: one indicator column per vocabulary value.
 
     Args:
-        codes: int32 [rows, most values of a row], filled up with -1. Code 0 stands for any value
-            outside the vocabulary and marks nothing.
-        values: size of the vocabulary, code 0 included.
+        codes: int32 [rows, longest list], padded with -1. Code 0, any value outside the
+            vocabulary, sets no indicator.
+        size: size of the vocabulary, code 0 included.
 
     Returns:
-        float32 [rows, values]: 1 where the row has the value.
+        float32 [rows, size]: 1 where the row has the value, else 0.
     """
-    marks = np.zeros((len(codes), values), np.float32)
-    row, column = np.nonzero(codes > 0)
-    marks[row, codes[row, column]] = 1
-    return marks
+    flags = np.zeros((len(codes), size), np.float32)
+    row, place = np.nonzero(codes > 0)
+    flags[row, codes[row, place]] = 1
+    return flags

@@ -1,4 +1,4 @@
-"""Compose conf/ into params.yaml: ``python -m pipeline.compose [OVERRIDES]``, as after an edit."""
+"""Compose conf/ into params.yaml: ``python -m pipeline.compose [OVERRIDES]``."""
 
 import sys
 
@@ -15,11 +15,11 @@ from pipeline.paths import PARAMS, ROOT
 from pipeline.plugins.hydra_plugins import from_root  # noqa: F401 - registers the resolvers of conf/
 
 PLUGINS = str(ROOT / "pipeline" / "plugins")
-sys.path.append(PLUGINS)  # Hydra looks for hydra_plugins on the path
+sys.path.append(PLUGINS)  # Hydra searches sys.path for hydra_plugins
 
 
 def compose(overrides: list[str]) -> str:
-    """Return the text of params.yaml for conf/ and ``overrides``, as DVC writes it to the byte.
+    """Return the text of params.yaml for ``overrides``, the same bytes as ``dvc exp run`` writes.
 
     Raises:
         UserError: an override names a key or a choice that conf/ does not have.

@@ -1,4 +1,4 @@
-"""The settings: composed from conf/ by Hydra, locked in params.yaml, checked on every route."""
+"""Load and check params.yaml, which Hydra composes from conf/."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pipeline.paths import PARAMS
 from pipeline.settings.limits import check_names, check_values
 from pipeline.settings.sections import ENGINES, Config, Dataset, Files
 
-__all__ = ["Dataset", "Files", "check", "load"]  # Dataset, Files: for authors of sources
+__all__ = ["Dataset", "Files", "check", "load"]  # Dataset, Files: base classes for new sources
 
 
 def load(path: Path = PARAMS) -> Config:
@@ -32,9 +32,13 @@ def load(path: Path = PARAMS) -> Config:
 
 
 def check(settings: Any) -> Config:
-    """Turn plain settings into a Config, or say which key is wrong."""
+    """Convert settings to a typed Config.
+
+    Raises:
+        UserError: as ``load`` does.
+    """
     if not isinstance(settings, DictConfig):
-        raise UserError("params.yaml: expected sections (dataset, clean, …), found something else.")
+        raise UserError("params.yaml: expected sections (dataset, clean, …) at the top level.")
     check_names(settings)
     source = sources.find(str(OmegaConf.select(settings, "dataset.source")))
     engine = OmegaConf.select(settings, "engine.name")

@@ -1,8 +1,8 @@
-"""Stage download: bring the raw CSV files of the chosen data source to data/raw.
+"""Stage download: write the raw CSV files of the chosen data source to data/raw.
 
 In: the source that ``dataset.source`` names. Out: three CSV files in the layout of Kaggle's
-dbdmobile/myanimelist-dataset, ``test-scores.csv`` where the source has a test set of its own, and
-metrics/download.json: the size of each file in bytes, and what the source knows of the ratings.
+dbdmobile/myanimelist-dataset, ``test-scores.csv`` if the source defines a test set, and
+metrics/download.json: the size of each file in bytes, and the ``noise_floor`` of generated ratings.
 """
 
 from pipeline import sources
@@ -16,9 +16,9 @@ def main() -> None:
     """Run the stage on params.yaml."""
     dataset = load().dataset
     with replacing(RAW) as folder:
-        known = sources.find(dataset.source).write(dataset, folder)
+        facts = sources.find(dataset.source).write(dataset, folder)
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
-    replace_json(METRICS / "download.json", {"bytes": sizes, **known})
+    replace_json(METRICS / "download.json", {"bytes": sizes, **facts})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Stage evaluate: how good the model is on the test rows, where, and whether to believe it.
+"""Stage evaluate: measure the model on the test rows, compare it with baselines, look for leaks.
 
 In: models/trained, data/features and the figures of earlier stages in metrics/. Out:
 metrics/evaluate.json, the tables of the plots in metrics/plots, metrics/report.html, and all of it
-in the MLflow run that trained the model. A leak of test ratings into the model's inputs stops it
-before anything is written.
+in the MLflow run that trained the model. If an input of the model contains test ratings, evaluate
+fails before it writes anything.
 """
 
 import json
@@ -19,7 +19,7 @@ from pipeline.artifact.folder import model_digest
 from pipeline.config import load
 from pipeline.errors import run_stage
 from pipeline.evaluation import embedding_map, pictures, ranking, report, segments
-from pipeline.evaluation.metrics import GROUPS, Bootstrap, by_size, difference, measure
+from pipeline.evaluation.metrics import GROUPS, Bootstrap, difference, measure, quantile_groups
 from pipeline.evaluation.references import References, references
 from pipeline.files import replace_csv, replace_json, replace_text, rounded
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
@@ -31,12 +31,12 @@ from pipeline.tracking import champion, logs, runs
 
 
 class Evaluation(NamedTuple):
-    """What evaluate found.
+    """Results of evaluate.
 
     Attributes:
-        figures: of metrics/evaluate.json.
-        tables: of the plots, by name.
-        tested: user and item (their index), rating and prediction of all test rows.
+        figures: contents of metrics/evaluate.json.
+        tables: tables of the plots, by name.
+        tested: user, item (rows of their tables), rating and prediction of all test rows.
     """
 
     figures: dict[str, Any]
@@ -45,35 +45,35 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(settings: Evaluate, features: Path, scorer: Scorer) -> Evaluation:
-    """Predict the test rows, measure, and compare.
+    """Predict the test rows, measure the errors, and compare them with those of the baselines.
 
     Raises:
-        UserError: an input of the model contains ratings that it must not.
+        UserError: a leak probe found that an input of the model contains ratings it must predict.
     """
     bootstrap = Bootstrap(settings.bootstrap, settings.seed)
-    peers = references(
+    baselines = references(
         features.resolve(), scorer.scale, bootstrap, settings.max_baseline_ratings
-    )  # fmt: skip
+    )
     rows, rating = read_rows(features, "test")
     user = rows["user"]
     prediction, likelihood = scorer.judge(user, rows["item"], rating)
-    found = measure(rating, prediction, user, bootstrap, likelihood)
-    compared = compare(prediction - rating, rating, user, peers, bootstrap)
+    measured = measure(rating, prediction, user, bootstrap, likelihood)
+    compared = compare(prediction - rating, rating, user, baselines, bootstrap)
     test = ranking.Test(user, rows["item"], rating)
     figures = {
-        **found.point,
+        **measured.point,
         "n": len(rating),
-        "ci95": found.ci95,
-        "gain_over_user_item_bias": 1 - found.point["mse"] / compared["user_item_bias"]["mse"],
+        "ci95": measured.ci95,
+        "gain_over_user_item_bias": 1 - measured.point["mse"] / compared["user_item_bias"]["mse"],
         "baselines": compared,
-        "ranking": rank(settings, features, test, prediction, peers, scorer, bootstrap),
-        "leaks": peers.leaks,
+        "ranking": rank(settings, features, test, prediction, baselines, scorer, bootstrap),
+        "leaks": baselines.leaks,
     }
-    ways = segments.ways(rows, rating, features)
-    base = peers.predictions["user_item_bias"][1] - rating
+    segmentations = segments.segmentations(rows, rating, features)
+    base = baselines.predictions["user_item_bias"][1] - rating
     tables = {
         "calibration": calibration(rating, prediction),
-        **segments.tables(ways, prediction - rating, base, user, bootstrap),
+        **segments.tables(segmentations, prediction - rating, base, user, bootstrap),
         "embedding_map": embedding_map.table(scorer.vectors(), segments.read_titles(features)),
     }
     columns = {"user": user, "item": rows["item"], "rating": rating, "prediction": prediction}
@@ -81,21 +81,31 @@ def evaluate(settings: Evaluate, features: Path, scorer: Scorer) -> Evaluation:
 
 
 def compare(
-    error: Floats, rating: Floats, user: Array, peers: References, bootstrap: Bootstrap
+    error: Floats, rating: Floats, user: Array, baselines: References, bootstrap: Bootstrap
 ) -> dict[str, dict[str, Any]]:
-    """Compare the errors of the model [n] with those of each baseline on the rows it predicts."""
+    """Compare the model with each baseline on the test rows that the baseline predicts.
+
+    Args:
+        error: prediction of the model - rating [n].
+        rating, user: rating and user of each test row [n].
+        baselines: their predictions.
+        bootstrap: for the intervals.
+
+    Returns:
+        For each baseline its mse, n (test rows), and the ``difference`` of the squared errors.
+    """
     compared = {}
-    for name, (there, values) in peers.predictions.items():
-        theirs = (values - rating[there]) ** 2
+    for name, (mask, values) in baselines.predictions.items():
+        theirs = (values - rating[mask]) ** 2
         compared[name] = {"mse": float(theirs.mean()), "n": len(theirs)}
-        compared[name] |= difference(error[there] ** 2, theirs, user[there], bootstrap)
+        compared[name] |= difference(error[mask] ** 2, theirs, user[mask], bootstrap)
     return compared
 
 
 def calibration(rating: Floats, prediction: Floats) -> pd.DataFrame:
-    """Compare predicted with true ratings in groups: predicted and actual (mean of each), and n."""
+    """Return mean prediction (predicted), mean rating (actual) and n of each quantile group."""
     columns = {"predicted": prediction.astype(np.float64), "actual": rating, "n": 1}
-    groups = pd.DataFrame(columns).groupby(by_size(prediction, GROUPS))
+    groups = pd.DataFrame(columns).groupby(quantile_groups(prediction, GROUPS))
     return groups.agg({"predicted": "mean", "actual": "mean", "n": "sum"})
 
 
@@ -104,48 +114,52 @@ def rank(
     features: Path,
     test: ranking.Test,
     prediction: Floats,
-    peers: References,
+    baselines: References,
     scorer: Scorer,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
-    """Order the held-out titles, and make lists of the whole catalogue, for some users."""
+    """Measure rankings for a sample of users: of their test titles, and of the whole catalogue."""
     users, items = read_users(features / "users.parquet"), read_items(features / "items.parquet")
     shape = len(users.numbers), len(items.numbers)
     gain = ranking.gains(test.rating, scorer.scale)
-    chosen = ranking.drawn(test, gain, settings.ranking_users, settings.seed)
-    seen = ranking.seen_titles(peers.pairs.user, peers.pairs.item, shape)
+    sampled = ranking.sample_users(test, gain, settings.ranking_users, settings.seed)
+    seen = ranking.seen_titles(baselines.pairs.user, baselines.pairs.item, shape)
     genres = indicators(items.codes["genres"], items.words["genres"])
-    scores = {"model": scorer.matrix} | ranking.baseline_scores(peers.biases, seen)
+    scores = {"model": scorer.matrix} | ranking.baseline_scores(baselines.biases, seen)
     return {
-        "users": len(chosen),
-        "held_out": ranking.held_out(test, prediction, gain, chosen, bootstrap),
-        "catalogue": ranking.catalogue(test, gain, chosen, seen, genres, scores, bootstrap),
+        "users": len(sampled),
+        "held_out": ranking.held_out(test, prediction, gain, sampled, bootstrap),
+        "catalogue": ranking.catalogue(test, gain, sampled, seen, genres, scores, bootstrap),
     }
 
 
-def noise_floor(known: Path) -> dict[str, float]:
-    """Return ``noise_floor``, the lowest MSE that is possible, if the source knows it."""
-    facts = json.loads(known.read_text(encoding="utf-8"))
+def noise_floor(download: Path) -> dict[str, float]:
+    """Return ``noise_floor``, the lowest possible MSE, if the data source states it.
+
+    Args:
+        download: metrics/download.json.
+    """
+    facts = json.loads(download.read_text(encoding="utf-8"))
     return {"noise_floor": facts["noise_floor"]} if "noise_floor" in facts else {}
 
 
 def main() -> None:
-    """Run the stage on params.yaml."""
+    """Run the stage on the settings in params.yaml."""
     config = load()
     trained, scorer = model_digest(MODEL), Scorer(MODEL)
-    # Two threads that wait for each other while another process has a core take ten times as long.
+    # Small matrix products: with two BLAS threads and a busy core they take ten times as long.
     with runs.run(config, trained) as run, threadpool_limits(1):
-        found = evaluate(config.evaluate, FEATURES, scorer)
-        found.figures.update(noise_floor(METRICS / "download.json"))
+        results = evaluate(config.evaluate, FEATURES, scorer)
+        results.figures.update(noise_floor(METRICS / "download.json"))
         curve = pd.read_csv(PLOTS / "learning_curve.csv")
-        drawn = pictures.draw(curve, found.tables, scorer.scale)
-        page = report.page(config, found.figures, found.tables, drawn, METRICS)
-        logs.log_test(config, found.figures, drawn, page)
-        if champion.has_model(run.info.run_id):  # one of another machine, or settings, has none
-            champion.challenge(config, run, found.tested)
-    for name, table in found.tables.items():
+        drawn = pictures.draw(curve, results.tables, scorer.scale)
+        page = report.page(config, results.figures, results.tables, drawn, METRICS)
+        logs.log_test(config, results.figures, drawn, page)
+        if champion.has_model(run.info.run_id):  # a run that this stage opened has none
+            champion.challenge(config, run, results.tested)
+    for name, table in results.tables.items():
         replace_csv(PLOTS / f"{name}.csv", table)
-    replace_json(METRICS / "evaluate.json", rounded(found.figures))
+    replace_json(METRICS / "evaluate.json", rounded(results.figures))
     replace_text(REPORT, page)
 
 

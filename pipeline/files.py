@@ -1,4 +1,4 @@
-"""How a folder or a file of outputs is replaced, in one step."""
+"""Output folders and files, replaced in one step when they are complete."""
 
 import json
 import shutil
@@ -12,18 +12,18 @@ from pipeline.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-DIGITS = 4  # after the point: what differs on another kind of machine is beyond them
+DIGITS = 4  # decimals of figures in git; machines of different kinds differ in later ones
 
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of ``folder`` at the end, or leaves no trace.
+    """Yield an empty folder that replaces ``folder`` when the block ends.
 
-    An error, or a process that dies, leaves the previous contents of ``folder`` as they were.
+    If the block raises or the process dies, ``folder`` keeps its previous contents.
     """
     new, old = (folder.with_name(f".{folder.name}.{age}") for age in ("new", "old"))
-    for rest in (new, old):
-        shutil.rmtree(rest, ignore_errors=True)
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
     new.mkdir(parents=True)
     try:
         yield new
@@ -31,15 +31,15 @@ def replacing(folder: Path) -> Iterator[Path]:
             folder.rename(old)
         new.rename(folder)
     finally:
-        for rest in (new, old):
-            shutil.rmtree(rest, ignore_errors=True)
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; what is there takes the place of ``path`` at the end, in one step.
+    """Yield a path to write to; that file replaces ``path`` when the block ends.
 
-    A reader sees the old file or the new one; an error leaves the old one as it was.
+    Readers see the old file or the new one, never a part. If the block raises, the old one stays.
     """
     new = path.with_name(f".new.{path.name}")
     try:
@@ -51,10 +51,10 @@ def replacing_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def destination(path: Path) -> Iterator[Path]:
-    """Yield a path to write to, which takes the place of ``path`` when all is written.
+    """Replace a file that the user named, as ``replacing_file`` does.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: its folder does not exist, or it cannot be written.
     """
     if not path.parent.is_dir():
         raise UserError(f"{path.parent}: no such folder to write to.")
@@ -73,19 +73,19 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def replace_json(path: Path, value: Any) -> None:
-    """Write ``value`` to ``path`` as JSON that git shows line by line."""
+    """Write ``value`` to ``path`` as indented JSON, so that git shows changes line by line."""
     replace_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def rounded(value: Any) -> Any:
-    """Round all floats of nested dicts, lists and tuples to DIGITS, as files in git have them."""
+    """Round the floats in nested dicts, lists and tuples to DIGITS decimals."""
     if isinstance(value, dict):
-        return {key: rounded(of) for key, of in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [rounded(of) for of in value]
+        return [rounded(item) for item in value]
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def replace_csv(path: Path, frame: "pd.DataFrame") -> None:
-    """Write ``frame`` to ``path`` as CSV, numbers with DIGITS after the point."""
+    """Write ``frame`` to ``path`` as CSV, floats with DIGITS decimals."""
     replace_text(path, frame.to_csv(index=False, float_format=f"%.{DIGITS}f", lineterminator="\n"))

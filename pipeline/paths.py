@@ -1,27 +1,27 @@
-"""Where things lie: the repository, and the outputs of the stages in the folder one works in."""
+"""Paths: the repository, and the inputs and outputs of stages in the working directory."""
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARAMS = Path("params.yaml")  # of the folder that a stage works in
+PARAMS = Path("params.yaml")  # relative: a queued experiment runs in a temporary copy
 
 DATA = Path("data")
 RAW = DATA / "raw"
 CLEAN = DATA / "clean"
 FEATURES = DATA / "features"
 MODEL = Path("models", "trained")
-CHECKPOINT = DATA / "checkpoint"  # of a training that is under way
+CHECKPOINT = DATA / "checkpoint"  # lets an interrupted training resume
 METRICS = Path("metrics")
 PLOTS = METRICS / "plots"
 REPORT = METRICS / "report.html"
 
 
 def home() -> Path:
-    """Return the repository a person works in: also inside a queued experiment's temporary copy."""
+    """Return the user's repository, also from the temporary copy of a queued experiment."""
     return Path(os.environ.get("DVC_ROOT", ROOT))
 
 
 def from_home(path: str) -> Path:
-    """Return a path of the settings as it is meant: a relative one counts from ``home``."""
+    """Resolve a path from the settings; a relative one starts at ``home``."""
     return home() / Path(path).expanduser()

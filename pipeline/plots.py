@@ -1,13 +1,13 @@
-"""What all pictures look like."""
+"""The common style of all pictures."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#999999"  # told apart by colour-blind eyes too
+BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#999999"  # distinct for colour-blind readers too
 
 
 def canvas(title: str, x: str, y: str, height: float = 4.5) -> tuple[Figure, Axes]:
-    """Return a figure with labelled axes; its height in inches, of a width of 7."""
+    """Return a figure with labelled axes, 7 inches wide and ``height`` inches high."""
     figure = Figure(figsize=(7, height), dpi=120, layout="constrained")
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)

@@ -1,4 +1,4 @@
-"""Predict the ratings of the user_id, anime_id pairs in a file, CSV or Parquet, of any size."""
+"""Predict the rating of each user_id, anime_id pair in a CSV or Parquet file of any size."""
 
 import argparse
 from collections.abc import Callable
@@ -15,25 +15,25 @@ from pipeline.paths import MODEL, ROOT
 from pipeline.recommender.recommender import Recommender
 
 IDS = ("user_id", "anime_id")
-ROWS = 131_072  # read, predicted and written at a time: they bound memory
+ROWS = 131_072  # read, predicted and written at a time: bounds memory
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def predict_csv(pairs: Path, out: Path, predict: Predict) -> int:
-    """Write a CSV file with the column ``prediction``, all others as the text they are.
+    """Add the column ``prediction`` to a CSV file; the text of the others does not change.
 
     Returns:
         The number of rows.
 
     Raises:
-        UserError: no CSV, a missing column, or an id that is no whole number.
+        UserError: the file is not CSV, a column is missing, or an id is not a whole number.
     """
     rows = 0
     try:
         with pd.read_csv(pairs, dtype=str, keep_default_na=False, chunksize=ROWS) as chunks:
             for frame in chunks:
-                _complete(pairs, list(frame.columns))
-                prediction = predict(*(_whole(pairs, frame[name]) for name in IDS))
+                _check_columns(pairs, list(frame.columns))
+                prediction = predict(*(_whole_numbers(pairs, frame[name]) for name in IDS))
                 frame.assign(prediction=prediction).to_csv(
                     out, mode="a" if rows else "w", header=not rows, index=False,
                     float_format="%.4f", lineterminator="\n",
@@ -44,31 +44,32 @@ def predict_csv(pairs: Path, out: Path, predict: Predict) -> int:
     return rows
 
 
-def _whole(path: Path, column: pd.Series) -> np.ndarray:
+def _whole_numbers(path: Path, column: pd.Series) -> np.ndarray:
     wrong = ~column.str.fullmatch(r"\s*\d{1,18}\s*")
     if wrong.any():
         row, value = column.index[wrong][0], column[wrong].iloc[0]
-        raise UserError(f"{path}, data row {row + 1}: {column.name} {value!r} is no whole number.")
+        where = f"{path}, data row {row + 1}"
+        raise UserError(f"{where}: {column.name} {value!r} is not a whole number.")
     return column.astype("int64").to_numpy()
 
 
 def predict_parquet(pairs: Path, out: Path, predict: Predict) -> int:
-    """Write a Parquet file with the column ``prediction``, all others as they are.
+    """Add the column ``prediction`` to a Parquet file; the others do not change.
 
     Returns:
         The number of rows.
 
     Raises:
-        UserError: no Parquet, a missing column, or an id that is no whole number.
+        UserError: the file is not Parquet, a column is missing, or an id is not a whole number.
     """
     rows = 0
     try:
         with pq.ParquetFile(pairs) as file:
-            _complete(pairs, file.schema_arrow.names)
+            _check_columns(pairs, file.schema_arrow.names)
             for name in IDS:
                 kind = file.schema_arrow.field(name).type
                 if not pa.types.is_integer(kind):
-                    raise UserError(f"{pairs}: {name} is {kind}, not whole numbers.")
+                    raise UserError(f"{pairs}: {name} has the type {kind}, not a whole number.")
             schema = file.schema_arrow.append(pa.field("prediction", pa.float32()))
             with pq.ParquetWriter(out, schema) as writer:
                 for batch in file.iter_batches(ROWS):
@@ -85,22 +86,31 @@ def predict_parquet(pairs: Path, out: Path, predict: Predict) -> int:
     return rows
 
 
-def _complete(path: Path, columns: list[str]) -> None:
+def _check_columns(path: Path, columns: list[str]) -> None:
     missing = [name for name in IDS if name not in columns]
     if missing:
-        raise UserError(f"{path}: no column {', '.join(missing)}; it has {columns}.")
+        raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(columns)}.")
     if "prediction" in columns:
-        raise UserError(f"{path} has a column prediction already; rename it, or leave it out.")
+        raise UserError(f"{path} already has a column prediction; rename it, or leave it out.")
 
 
 def main() -> None:
-    """Read the command line, predict, write."""
+    """Parse the command line, predict, and write the file."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__)
     parser.add_argument(
-        "pairs", type=Path, help="CSV, or .parquet, with user_id, anime_id; more columns are kept"
+        "pairs",
+        type=Path,
+        help="CSV or .parquet file with the columns user_id and anime_id; other columns are kept",
     )
-    parser.add_argument("--out", type=Path, required=True, help="file to write, of the same kind")
-    parser.add_argument("--model", type=Path, default=ROOT / MODEL, help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="file to write, of the same format as pairs"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=ROOT / MODEL,
+        help="folder of the model (default: %(default)s)",
+    )
     options = parser.parse_args()
     if not options.pairs.is_file():
         raise UserError(f"{options.pairs}: no such file.")

@@ -1,9 +1,9 @@
-"""Make the best job of a sweep an experiment of its own.
+"""Turn the best job of a sweep into an experiment in conf/experiment.
 
     python -m pipeline.promote NAME [--run RUN_ID]
 
-writes conf/experiment/NAME.yaml from the overrides of the best job of the newest sweep, or of the
-sweep or job RUN_ID, and params.yaml with it: the next ``dvc repro`` gives that job's figures.
+takes the overrides of the best job of the newest sweep, or of the sweep or job RUN_ID, and writes
+conf/experiment/NAME.yaml and params.yaml. The next ``dvc repro`` reproduces that job's figures.
 """
 
 import argparse
@@ -24,10 +24,13 @@ EXPERIMENTS = ROOT / "conf" / "experiment"
 
 
 def chosen(run_id: str | None) -> Any:
-    """Find the best job of a sweep: of the newest one, or of the sweep or job ``run_id``.
+    """Return the run of the best job of a sweep.
+
+    Args:
+        run_id: id of a sweep's run, or of the job itself; None for the newest sweep.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such run, or no job of the sweep has finished.
     """
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -38,12 +41,12 @@ def chosen(run_id: str | None) -> Any:
             filter_string="tags.sweep != ''", output_format="list", max_results=1
         )
         if not sweeps:
-            raise UserError("no sweep is in MLflow yet; `python -m pipeline.sweep` makes one.")
+            raise UserError("no sweep is in MLflow yet; run `python -m pipeline.sweep` first.")
         run_id = sweeps[0].info.run_id
     try:
         run = mlflow.get_run(run_id)
     except MlflowException as error:
-        raise UserError(f"--run {run_id}: no such run; MLflow's UI shows their ids.") from error
+        raise UserError(f"--run {run_id}: no such run; `make ui` shows the ids.") from error
     if "overrides" in run.data.tags:
         return run
     jobs = mlflow.search_runs(
@@ -51,23 +54,27 @@ def chosen(run_id: str | None) -> Any:
         order_by=[f"metrics.{runs.BEST}"], output_format="list", max_results=1,
     )  # fmt: skip
     if not jobs:
-        raise UserError(f"run {run_id} is no sweep with a finished job, and no job of one.")
+        raise UserError(f"--run {run_id}: neither a job nor a sweep with a finished job.")
     return jobs[0]
 
 
 def experiment(overrides: list[str], sentence: str) -> str:
-    """Write overrides of the command line as a file of conf/experiment.
+    """Return the text of a file in conf/experiment with these overrides.
 
-    A choice of a group goes to the defaults list, a value to its section.
+    Choices of groups go to the defaults list, values to their sections.
+
+    Args:
+        overrides: Hydra overrides of a job.
+        sentence: comment at the top of the file.
     """
     defaults: list[Any] = []
     values: dict[str, Any] = {}
     for override in overrides:
         name, value = override.lstrip("+").split("=", 1)
-        if name == "sweep":  # which jobs there are, and nothing that a job is
+        if name == "sweep":  # it chooses the jobs of the sweep, not the settings of a job
             continue
         if name == "experiment":
-            defaults.insert(0, value)  # overrides of groups come last
+            defaults.insert(0, value)  # Hydra wants overrides of groups last
         elif (ROOT / "conf" / name).is_dir():
             defaults.append({f"override /{name}": value})
         else:
@@ -80,15 +87,15 @@ def experiment(overrides: list[str], sentence: str) -> str:
 
 
 def main() -> None:
-    """Write the two files."""
+    """Write conf/experiment/NAME.yaml and params.yaml."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
-    parser.add_argument("name", help="of the experiment")
-    parser.add_argument("--run", help="id of a sweep's or a job's run; default: the newest sweep")
+    parser.add_argument("name", help="name of the new experiment")
+    parser.add_argument("--run", help="MLflow id of a sweep or job; default: the newest sweep")
     options = parser.parse_args()
     path = EXPERIMENTS / f"{options.name}.yaml"
     if not re.fullmatch(r"[\w-]+", options.name):
-        raise UserError(f"{options.name}: letters, digits, - and _ make a name.")
+        raise UserError(f"{options.name}: a name consists of letters, digits, - and _.")
     if path.exists():
         raise UserError(f"{path} exists; choose another name, or remove it.")
     run = chosen(options.run)
@@ -98,7 +105,7 @@ def main() -> None:
     text = compose([f"experiment={options.name}"])
     check(OmegaConf.create(text))
     replace_text(PARAMS, text)
-    print(f"{path.relative_to(ROOT)} and params.yaml written; `dvc repro` runs it.")
+    print(f"wrote {path.relative_to(ROOT)} and params.yaml; `dvc repro` runs the experiment.")
 
 
 if __name__ == "__main__":

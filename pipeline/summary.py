@@ -1,4 +1,4 @@
-"""What ``make repro`` closes with: the figures, and where everything is."""
+"""Print the figures of the model and its baselines, and where outputs are; ends ``make repro``."""
 
 import json
 
@@ -30,9 +30,9 @@ def main() -> None:
     table = Table(title=f"{figures['n']:,} test ratings")
     for column in ("", "MSE", "RMSE", "95 % interval of the MSE"):
         table.add_column(column, justify="left" if column == "" else "right")
-    for baseline, peer in figures["baselines"].items():
-        sampled = "" if peer["n"] == figures["n"] else f", {peer['n']:,} ratings"
-        mse = peer["mse"]
+    for baseline, values in figures["baselines"].items():
+        sampled = "" if values["n"] == figures["n"] else f", {values['n']:,} ratings"
+        mse = values["mse"]
         table.add_row(f"{NAMES[baseline]}{sampled}", f"{mse:.4f}", f"{mse**0.5:.4f}")
     mse, rmse = figures["mse"], figures["rmse"]
     table.add_row(name, f"{mse:.4f}", f"{rmse:.4f}", f"{low:.4f} to {high:.4f}")

@@ -2,8 +2,8 @@
 
     python -m pipeline.sweep --multirun model=wide,deep train.seed=1,2 hydra/launcher=parallel
 
-Each job works in a folder of its own; the workspace's data/, models/ and metrics/ stay as they are.
-Its run is a child of the sweep's in MLflow. The same sweep again does what is not done yet.
+Each job works in its own folder; data/, models/ and metrics/ of the workspace do not change. In
+MLflow its run is a child of the sweep's run. Running the same sweep again runs only missing jobs.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ from pipeline.errors import UserError
 from pipeline.files import replace_text
 from pipeline.paths import PARAMS, ROOT
 from pipeline.sweeps import runs, stage_cache
-from pipeline.sweeps.pruning import HopelessError, watching
+from pipeline.sweeps.pruning import PrunedError, watching
 from pipeline.tracking.origin import SWEEP_RUN
 
-JOBS = ROOT / ".dvc" / "tmp" / "jobs"  # where jobs work
+JOBS = ROOT / ".dvc" / "tmp" / "jobs"  # parent of the folders that jobs work in
 
-inherited = filter(None, [PLUGINS, os.environ.get("PYTHONPATH")])
-os.environ["PYTHONPATH"] = os.pathsep.join(inherited)  # for jobs on other machines
-logging.getLogger("alembic").setLevel(logging.WARNING)  # names its plugins at import
+# Jobs on other machines find the plugins by it.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [PLUGINS, os.environ.get("PYTHONPATH")]))
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs its plugins at import
 
 
 @hydra.main(version_base=None, config_path="../conf", config_name="config")
@@ -38,8 +38,8 @@ def job(settings: DictConfig) -> float:
     """Run one job.
 
     Returns:
-        The validation MSE: what a search minimises, so that the test rows decide nothing. Infinite
-        where the settings cannot be used; what is wrong with them is told on stderr.
+        The validation MSE, which a search minimises: the test rows must not select anything.
+        Infinite where settings are invalid; the error is printed to stderr.
     """
     overrides = OmegaConf.to_container(HydraConfig.get().overrides.task)
     assert isinstance(overrides, list)
@@ -51,13 +51,13 @@ def job(settings: DictConfig) -> float:
 
 
 def work(overrides: list[str], settings: DictConfig) -> float:
-    """Train and evaluate in a folder of the job's own, or find that this was done before."""
+    """Train and evaluate in the folder of the job, or return the MSE of an earlier call."""
     plain = OmegaConf.to_container(settings, resolve=True)
-    origins = stage_cache.origins(DictConfig(plain))
-    identity = runs.identify([origins, plain])
-    before = runs.finished(identity)
-    if before is not None:
-        return before
+    keys = stage_cache.stage_keys(DictConfig(plain))
+    identity = runs.identify([keys, plain])
+    earlier = runs.earlier_mse(identity)
+    if earlier is not None:
+        return earlier
     from pipeline import evaluate, train
 
     folder = JOBS / identity
@@ -67,21 +67,21 @@ def work(overrides: list[str], settings: DictConfig) -> float:
     with contextlib.chdir(folder), runs.child(overrides, identity), watching(pruner, curve):
         check(settings)
         replace_text(PARAMS, OmegaConf.to_yaml(settings, resolve=True))
-        stage_cache.provide(origins)
+        stage_cache.provide(keys)
         try:
-            found = train.main()["valid_mse"]
+            mse = train.main()["valid_mse"]
             evaluate.main()
-        except HopelessError as stopped:
-            found = stopped.best
-    shutil.rmtree(folder)  # all of it is in MLflow
-    import keras  # not before pipeline.model has set TensorFlow up
+        except PrunedError as pruned:
+            mse = pruned.best
+    shutil.rmtree(folder)  # its results are in MLflow
+    import keras  # here, as pipeline.model must configure TensorFlow before
 
-    keras.utils.clear_session()  # frees what the graphs of this job hold
-    return found
+    keras.utils.clear_session()  # frees the memory of this job's graphs
+    return mse
 
 
 def main() -> None:
-    """Run the jobs, and close the sweep however they end."""
+    """Run the jobs, and close the sweep's run even if they fail."""
     status, failed = "FINISHED", []
     try:
         job()
@@ -90,11 +90,11 @@ def main() -> None:
     finally:
         if SWEEP_RUN in os.environ:
             failed = runs.close(status)
-    again = "The same call again does what is not done."
+    again = "The same command runs the missing jobs."
     if status == "KILLED":
         sys.exit(f"stopped. {again}")
     if failed:
-        sys.exit(f"error: no figures of {'; '.join(failed)}. {again}")
+        sys.exit(f"error: jobs without a result: {'; '.join(failed)}. {again}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Stage train: fit Wide & Deep and draw its posterior; keep the best weights by validation MSE.
 
-In: data/features. Out: models/trained (weights, settings and the tables that predictions need, so
-the folder works on its own), the learning curve and metrics/train.json. It opens a run in MLflow,
-which has the digest of the model as a tag: evaluate continues it.
+In: data/features. Out: models/trained (weights, settings and all tables that predictions need), the
+learning curve and metrics/train.json. The stage opens a run in MLflow and tags it with the digest
+of the model; evaluate finds the run by this tag and continues it.
 """
 
 from dataclasses import asdict
@@ -23,8 +23,8 @@ from pipeline.tracking.model import log_model
 
 
 def main() -> dict[str, float]:
-    """Run the stage on params.yaml; return the figures of the best epoch, unrounded."""
-    config = load()  # before TensorFlow is imported, which takes seconds
+    """Run the stage on params.yaml; return the metrics of the best epoch, unrounded."""
+    config = load()  # reports mistakes before the slow import of TensorFlow
     from pipeline.model import use_threads
     from pipeline.model.network.export import arrays
     from pipeline.model.network.fit import fit
@@ -33,14 +33,14 @@ def main() -> dict[str, float]:
 
     use_threads(config.train.threads)
     with runs.run(config):
-        rows = {part: runs.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
-        checkpoint = Checkpoint(CHECKPOINT, [rows, asdict(config)])
+        digests = {part: runs.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
+        checkpoint = Checkpoint(CHECKPOINT, [digests, asdict(config)])
         network, points = fit(config, FEATURES, logs.log_epoch)
-        kept = sample(config, FEATURES, logs.log_draws, checkpoint)
+        draws = sample(config, FEATURES, logs.log_draws, checkpoint)
         best = dict(min(points, key=lambda point: point["valid_mse"]))
         with replacing(MODEL) as out:
             network.save_weights(out / WEIGHTS)
-            write_model(out, arrays(network, *read_counts(FEATURES)), kept, config, FEATURES)
+            write_model(out, arrays(network, *read_counts(FEATURES)), draws, config, FEATURES)
             valid, rating = read_rows(FEATURES, "valid")
             error = Scorer(out).predict(valid["user"], valid["item"]) - rating
             best["valid_mse"] = float(np.mean(error**2))

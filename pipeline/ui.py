@@ -1,4 +1,4 @@
-"""MLflow's UI on the runs of this repository: ``make ui``, or ``python -m pipeline.ui [PORT]``."""
+"""Serve MLflow's UI of this repository: ``make ui``, or ``python -m pipeline.ui [PORT]``."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from pipeline.tracking import runs, views
 
 
 def main() -> None:
-    """Print where the views are, and become the server."""
+    """Print the links to the views, and replace this process by MLflow's server."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int, nargs="?", default=5000, help="default: 5000")
     port = parser.parse_args().port

@@ -22,6 +22,13 @@ settings.register_profile(
 settings.load_profile("default")
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what runs in a clone as slow: whole stages, servers, browsers."""
+    for item in items:
+        if "clone" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 @pytest.fixture
 def out(tmp_path):
     """An empty folder for the files of a source."""

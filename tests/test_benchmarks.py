@@ -1,4 +1,4 @@
-"""The README's figures are those measured, and the contenders learn from the same ratings."""
+"""Benchmarks: documented figures are the measured ones; all contenders get the same ratings."""
 
 import dataclasses
 import sys
@@ -45,7 +45,7 @@ from pipeline.tables.rows import read_rows
         ("training", training.table),
     ],
 )
-def test_readme_has_the_table_of_the_results(name, table):
+def test_the_document_has_the_table_of_the_results(name, table):
     text = readme.DOCUMENT.read_text(encoding="utf-8")
     assert readme.updated(text, name, table) == text
 
@@ -61,7 +61,7 @@ def test_table_has_a_dash_for_a_contender_left_out():
     assert "| 1,234,567 | 0.50 s | 9.0 s | 18.1 | - | - | 2.0 GB | - | - |" in table
 
 
-def test_notebook_joins_the_ratings_that_clean_can_place(tmp_path, monkeypatch):
+def test_the_notebook_joins_the_ratings_whose_user_and_title_clean_keeps(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     raw, out = tmp_path / "raw", tmp_path / "clean"
     raw.mkdir()
@@ -92,7 +92,7 @@ def test_notebook_joins_the_ratings_that_clean_can_place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def features(tmp_path):
-    """Feature tables of a few rows: user 1 has six ratings to learn from, user 2 has one."""
+    """Small feature tables: user 1 has six training and validation ratings, user 2 has one."""
 
     def write(name, **columns):
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
@@ -119,14 +119,14 @@ def test_peers_get_the_rows_that_the_model_gets_and_no_test_rating(features):
     assert arrays == {"user", "item", "rating", "test_user", "test_item"}
 
 
-def test_every_peer_of_the_table_is_one_of_its_module():
+def test_every_peer_of_the_table_is_defined_in_its_module():
     for peer in accuracy_table.PEERS:
         module, name = peer.split(".")
         text = (environment.REQUIREMENTS.parent / f"{module}.py").read_text(encoding="utf-8")
         assert f'    "{name}": ' in text.split("PEERS = ")[1]
 
 
-def test_difference_is_taken_row_by_row_and_users_are_drawn_whole(features):
+def test_differences_are_paired_by_row_and_the_bootstrap_draws_whole_users(features):
     for name, predictions in {"ours": [7.0, 7.0, 6.0], "peer": [8.0, 8.0, 5.0]}.items():
         np.save(features / f"{name}.npy", np.array(predictions))
     found = score.score(features, [features / "ours.npy", features / "peer.npy"])
@@ -135,13 +135,13 @@ def test_difference_is_taken_row_by_row_and_users_are_drawn_whole(features):
     assert ours["mse"] == pytest.approx((1 + 0 + 4) / 3)
     assert ours["few_mse"] == pytest.approx((0 + 4) / 2)
     assert (ours["difference"], ours["difference_ci95"]) == (0, (0, 0))
-    # Squared errors of user 1: 1 against 4. Of user 2: 0 and 4 against 1 and 9. So each user's mean
-    # difference is -3, and that of any draw of users.
+    # Squared errors of user 1: 1 against 4; of user 2: 0 and 4 against 1 and 9. Each user's mean
+    # difference is -3, so that of every resample of users is -3 too.
     assert peer["difference"] == pytest.approx(-(3 + 1 + 5) / 3)
     assert peer["difference_ci95"] == pytest.approx((-3, -3))
 
 
-def test_accuracy_table_marks_a_peer_that_is_not_told_apart():
+def test_the_accuracy_table_marks_a_peer_that_is_not_significantly_different():
     def figures(mse, low, high):
         return {
             "mse": mse, "difference": (low + high) / 2, "difference_ci95": [low, high],
@@ -157,7 +157,7 @@ def test_accuracy_table_marks_a_peer_that_is_not_told_apart():
     assert lines[4].startswith("| noise floor | 1.000 |")
 
 
-def test_data_sets_without_their_files_are_left_out_with_a_word(tmp_path, capsys):
+def test_data_sets_without_their_files_are_left_out_with_a_message(tmp_path, capsys):
     (tmp_path / "ml-100k").mkdir()
     assert accuracy.present(["mal_real", "ml-100k", "synthetic"], tmp_path) == [
         "ml-100k",

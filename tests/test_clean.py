@@ -1,4 +1,4 @@
-"""Clean: typed tables, and every row that is dropped has a reason and a count."""
+"""Clean: typed tables; every dropped row has a reason and is counted."""
 
 import ibis
 import pandas as pd
@@ -18,14 +18,14 @@ DATASET = Dataset("any", 1, 10, Watch("", ""))
 
 
 def read(engine, columns, **cells):
-    """The rows of a file with these cells of text."""
+    """The typed rows of a file with these text cells."""
     text = ibis.memtable(pd.DataFrame(cells).astype("string"))
     rows = clean.complete(engine.numbered(clean.typed(text, columns)), columns)
     return rows.mutate(file=ibis.literal("some.csv"))
 
 
 def judged(engine, *rows, test=()):
-    """Ratings (and those of a test set) with their reasons, as a frame in the files' order."""
+    """Ratings, also those of a test set, with their reasons; as a frame in file order."""
 
     def rated(triples, is_test):
         users, items, ratings = zip(*triples, strict=True)
@@ -37,8 +37,8 @@ def judged(engine, *rows, test=()):
         tested = rated(test, True)
         scores = scores.union(tested)
         tested = tested.filter(clean.usable(tested, DATASET)).select("user_id", "item_id")
-    again = engine.keep(clean.repeated(scores, DATASET))
-    found = clean.ratings(scores, again, tested, DATASET)
+    repeats = engine.keep(clean.repeated(scores, DATASET))
+    found = clean.ratings(scores, repeats, tested, DATASET)
     return found.order_by("is_test", "row").execute()
 
 
@@ -60,15 +60,15 @@ def test_a_rating_that_cannot_be_used_is_given_its_reason(engine):
     ]  # fmt: skip
 
 
-def test_where_the_scale_has_a_zero_it_is_a_rating(engine):
+def test_a_zero_is_a_rating_if_it_is_on_the_scale(engine):
     rows = read(engine, RATINGS, user_id=["1"], item_id=["5"], rating=["0"])
     rows = rows.mutate(is_test=ibis.literal(False))
     dataset = Dataset("any", 0, 10, Watch("", ""))
-    again = engine.keep(clean.repeated(rows, dataset))
-    assert kept(clean.ratings(rows, again, None, dataset).execute()) == [[1, 5, 0]]
+    repeats = engine.keep(clean.repeated(rows, dataset))
+    assert kept(clean.ratings(rows, repeats, None, dataset).execute()) == [[1, 5, 0]]
 
 
-def test_the_last_of_several_ratings_of_a_title_counts(engine):
+def test_the_last_of_several_ratings_of_a_title_is_kept(engine):
     rows = judged(engine, ("1", "5", "8"), ("1", "5", "3"), ("1", "6", "4"), ("1", "5", "none"))
     assert kept(rows) == [[1, 5, 3], [1, 6, 4]]
     assert rows.reason[0] == "rated again further down"
@@ -81,12 +81,12 @@ def test_a_pair_of_the_test_set_is_not_trained_on(engine):
     assert kept(rows[~rows.is_test]) == [[1, 6, 4]]
 
 
-def test_a_pair_is_trained_on_where_its_row_of_the_test_set_cannot_be_used(engine):
+def test_a_pair_is_trained_on_if_its_row_in_the_test_set_is_unusable(engine):
     rows = judged(engine, ("1", "5", "8"), test=[("1", "5", "eight"), ("1", "6", "7")])
     assert kept(rows[~rows.is_test]) == [[1, 5, 8]]
 
 
-def test_the_ways_a_missing_value_is_written_become_null(engine):
+def test_every_spelling_of_a_missing_value_becomes_null(engine):
     rows = read(
         engine, ITEMS,
         item_id=["1", "2", "3"], title=["A", "UNKNOWN", " C "], type=["TV", "UNKNOWN", None],
@@ -113,17 +113,17 @@ def test_the_ways_a_missing_value_is_written_become_null(engine):
         ("members", ["1e400", "-5", "12"], [None, None, 12]),
     ],
 )
-def test_a_column_is_read_as_its_schema_says_and_what_is_lost_is_counted(
+def test_a_column_is_read_by_its_schema_and_unreadable_cells_are_counted(
     engine, name, texts, values
 ):
     rows = read(engine, ITEMS, item_id=["1", "2", "3"], title=["A", "B", "C"], **{name: texts})
     found = rows.order_by("row").execute()[name]
     assert [None if pd.isna(value) else value for value in found] == values
-    lost = sum(v is None and t != "UNKNOWN" for v, t in zip(values, texts, strict=True))
-    assert clean.emptied(rows).get(name, 0) == lost
+    unreadable = sum(v is None and t != "UNKNOWN" for v, t in zip(values, texts, strict=True))
+    assert clean.emptied(rows).get(name, 0) == unreadable
 
 
-def test_impossible_statistics_of_users_are_emptied_and_the_users_kept(engine):
+def test_impossible_statistics_become_null_and_their_users_are_kept(engine):
     rows = read(
         engine, USERS, user_id=["1", "2", "3"],
         published_mean=["255.0", "7.5", "0.0"], days_watched=["105338.0", "12.5", None],
@@ -135,7 +135,7 @@ def test_impossible_statistics_of_users_are_emptied_and_the_users_kept(engine):
     assert clean.emptied(rows) == {"days_watched": 1, "published_mean": 2}
 
 
-def test_the_first_row_of_an_id_counts_and_one_without_an_id_does_not(engine):
+def test_the_first_row_of_an_id_is_kept_and_rows_without_an_id_are_rejected(engine):
     rows = read(engine, USERS, user_id=["7", "7", None], completed=["3.0", "4", "5"])
     users = clean.entities(rows).order_by("row").execute()
     assert users.reason.fillna("kept").tolist() == [
@@ -150,7 +150,7 @@ ROWS = st.lists(st.tuples(SOME_IDS, SOME_IDS, SOME_RATINGS), min_size=1, max_siz
 
 
 @given(ROWS)
-def test_read_is_kept_plus_rejected_and_no_pair_is_kept_twice(engine, rows):
+def test_rows_read_are_rows_kept_plus_rejected_and_no_pair_is_kept_twice(engine, rows):
     found = judged(engine, *rows)
     good = found[found.reason.isna()]
     assert len(found) == len(rows)
@@ -171,7 +171,7 @@ def write_raw(folder, scores="user_id,anime_id,rating\n1,5,8\n", **others):
     ("scores", "message"),
     [
         ("user_id,anime_id,score\n1,5,8\n", r"users-score-2023\.csv: no column 'rating'"),
-        ("user_id,anime_id,rating\n", "it has no rows below its header"),
+        ("user_id,anime_id,rating\n", "no rows below the header"),
         (
             "user_id,anime_id,rating\n1,5,99\n",
             r"score-2023\.csv: 1 rows, first row 1: rating not in 1 to 10",
@@ -201,7 +201,7 @@ def test_the_counts_add_up_and_the_tables_are_typed(engine, tmp_path):
     }  # fmt: skip
 
 
-def test_a_rejected_row_is_told_with_its_reason_and_where_it_stood(engine, tmp_path):
+def test_a_rejected_row_is_listed_with_its_reason_file_and_row_number(engine, tmp_path):
     scores = "user_id,anime_id,rating\n1,5,8\n1,6,11\nx,5,7\n1,5,9\n"
     write_raw(tmp_path, scores, test="user_id,anime_id,rating\n2,5,0\n3,5,1\n")
     clean.clean(DATASET, Clean(max_rejected=0.9), engine, tmp_path, tmp_path)
@@ -231,9 +231,9 @@ def test_a_title_outside_the_catalogue_and_a_user_without_details_keep_their_rat
     assert counts["ratings"]["kept"] == 2
 
 
-def test_the_true_heads_of_the_files_are_kept_whole(engine, tmp_path):
+def test_every_row_at_the_top_of_the_real_files_is_kept(engine, tmp_path):
     counts = clean.clean(DATASET, Clean(0.05), engine, real_data("mal_2023_head"), tmp_path)
     assert {name: count["kept"] for name, count in counts.items()} == {
         "ratings": 1000, "items": 1000, "users": 1000
     }  # fmt: skip
-    assert counts["users"]["emptied"] == {"published_mean": 72}  # of people who rated nothing
+    assert counts["users"]["emptied"] == {"published_mean": 72}  # of users who rated nothing

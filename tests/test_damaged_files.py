@@ -1,4 +1,4 @@
-"""Damaged files: every row is accounted for or one clear error names the file; nothing between."""
+"""Damaged files: either every row is accounted for, or one clear error names the file."""
 
 import csv
 import io
@@ -26,14 +26,16 @@ from pipeline.tables.engine import connect
 from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
 from pipeline.tables.schema import RATINGS
 
-EXAMPLES = 25  # of each kind of damage
+pytestmark = pytest.mark.slow
+
+EXAMPLES = 25  # per kind of damage
 
 
 # What must hold ---------------------------------------------------------------------------------
 
 
 def number(cell, low, high=2**31 - 1):
-    """What a cell says as a whole number in a range, else None: float() without other digits."""
+    """A cell as a whole number in a range, else None; only ASCII digits count."""
     with suppress(ValueError, OverflowError):
         value = float(cell.strip(" \t\n\r\v\f")) if cell.isascii() else None
         if value is not None and low <= value <= high and value == int(value):
@@ -53,7 +55,7 @@ ENTITIES = [
 
 
 def expected_ratings(files):
-    """By plain Python: what is kept, and what is rejected with what could be read of it."""
+    """Kept and rejected rows, computed in plain Python."""
     kept, rejected, tested = [], [], set()
     for file in [name for name in (TEST_CSV, SCORES_CSV) if name in files]:
         names, *rows = as_rows(files[file])
@@ -95,7 +97,7 @@ def rows_of(name, *names):
 
 
 def check_accounts(files, counts):
-    """The tables hold what plain Python finds in the files, and the counts say so."""
+    """Check that tables and counts are those computed from the files in plain Python."""
     kept, rejected = {}, []
     kept["ratings"], gone = expected_ratings(files)
     rejected += gone
@@ -130,14 +132,14 @@ def check_message(error, file):
 
 
 def check_copied_or_refused(files):
-    """The source of a person's own files takes all of them, or says which one it cannot take."""
+    """Check that the local source copies all files, or none and names the one it refuses."""
     test = str((RAW / TEST_CSV).resolve()) if TEST_CSV in files else None
-    own = local.Settings("local", 1, 10, Watch("", ""), str(RAW.resolve()), test)
+    settings = local.Settings("local", 1, 10, Watch("", ""), str(RAW.resolve()), test)
     with tempfile.TemporaryDirectory() as place:
         copies = Path(place) / "raw"
         try:
             with replacing(copies) as folder:
-                local.write(own, folder)
+                local.write(settings, folder)
         except UserError:
             assert not names_in(Path(place))
             raise
@@ -146,7 +148,7 @@ def check_copied_or_refused(files):
 
 @contextmanager
 def workplace(files):
-    """A repository's data folder with these raw files, and with what an earlier run has cleaned."""
+    """Work in a folder with these raw files and the clean tables of an earlier run."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -162,7 +164,7 @@ def workplace(files):
 
 
 def clean_in_place(max_rejected):
-    """Do what the stage does."""
+    """Run clean as the stage does."""
     dataset = local.Settings("local", min(SCALE), max(SCALE), Watch("", ""), None, None)
     with replacing(CLEAN) as out, connect(Duckdb("duckdb", 2, "1GB")) as engine:
         return clean(dataset, Clean(max_rejected), engine, RAW, out)
@@ -173,7 +175,7 @@ def names_in(folder):
 
 
 def check(files, damaged, max_rejected=1.0):
-    """Copy and clean the files; the counts of rows, or None if an error names the damaged one."""
+    """Copy and clean the files; returns the counts, or None if an error names the damaged file."""
     with workplace(files):
         try:
             check_copied_or_refused(files)
@@ -197,7 +199,7 @@ def check_damaged(files, name, content, max_rejected):
     event("refused" if counts is None else "accounted for")
 
 
-SOME_REJECTED = st.sampled_from([1.0, 0.05])  # all rows, or few of them
+SOME_REJECTED = st.sampled_from([1.0, 0.05])  # largest share of rejected rows
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -215,7 +217,9 @@ def test_a_damaged_file_is_accounted_for_or_refused(damage, files, max_rejected,
     damages=st.lists(st.sampled_from(DAMAGES), min_size=2, max_size=4),
     data=st.data(),
 )
-def test_so_is_one_that_is_damaged_in_several_ways(files, max_rejected, damages, data):
+def test_a_file_with_several_kinds_of_damage_is_accounted_for_or_refused(
+    files, max_rejected, damages, data
+):
     name = data.draw(st.sampled_from(sorted(files)), label="file")
     content = files[name]
     for damage in damages:
@@ -233,7 +237,7 @@ def test_a_line_of_megabytes_is_refused(files, data):
 
 @pytest.mark.parametrize("name", [SCORES_CSV, DETAILS_CSV, CATALOGUE_CSV])
 @pytest.mark.parametrize("place", ["nothing", "a folder", "a broken link"])
-def test_what_is_no_file_is_refused(name, place):
+def test_a_path_that_is_not_a_file_is_refused(name, place):
     files = whole()
     with workplace(files):
         (RAW / name).unlink()
@@ -267,7 +271,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
-def test_what_is_no_damage_changes_nothing(change):
+def test_harmless_changes_do_not_change_the_result(change):
     changed = {name: change(content) for name, content in whole().items()}
     counts = check(changed, "", max_rejected=0.0)
     assert {table: count["kept"] for table, count in counts.items()} == {
@@ -285,7 +289,7 @@ NO_HEADER = {
 
 
 @pytest.mark.parametrize("content", NO_HEADER.values(), ids=NO_HEADER)
-def test_a_file_without_a_header_is_not_read_whole(tmp_path, content):
+def test_a_file_without_a_header_is_not_read_to_its_end(tmp_path, content):
     (tmp_path / SCORES_CSV).write_bytes(content)
     tracemalloc.start()
     with pytest.raises(UserError, match=f"{SCORES_CSV}: its first lines"):
@@ -302,7 +306,7 @@ BAD = [1, 2, 77_777, 150_000, 299_999, MANY]
 
 
 def many_scores():
-    """Rows with and without line ends in quotes; those numbered in BAD cannot be used."""
+    """Rows with and without line breaks in quotes; the rows BAD have an invalid rating."""
     title = '"a title, of ""two""\nlines and with more than a hundred characters' + "." * 80 + '"'
     rows = [f"{n // 500},{n % 500},8,{title if n % 3 else 'x'}" for n in range(1, MANY + 1)]
     for n in BAD:

@@ -1,4 +1,4 @@
-"""What imports what: dvc.yaml lists the modules that change outputs, and late imports are slow ones.
+"""What imports what: dvc.yaml lists what can change outputs; late imports are of slow modules.
 
 The layers of the rooms are contracts in pyproject.toml, which `make test` checks by lint-imports.
 """

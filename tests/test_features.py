@@ -1,4 +1,4 @@
-"""Features: split first; nothing learned has seen validation or test rows, nor a row itself."""
+"""Features: learned from the training rows alone; no history holds the row's own rating."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ SETTINGS = Features(
 
 
 def ratings(n=3000, seed=0):
-    """Random ratings of 60 users and 120 titles, each pair once."""
+    """Random ratings of 60 users and 120 titles, without repeated pairs."""
     random = np.random.default_rng(seed)
     pairs = random.permutation(60 * 120)[:n]
     return pd.DataFrame(
@@ -57,7 +57,7 @@ def clean_tables(folder, rows):
 
 
 def build(engine, folder, rows, settings=SETTINGS):
-    """Run the stage on ``rows``; returns each table as a frame."""
+    """Run the stage on ``rows``; returns its tables as frames by name."""
     clean, out = folder / "clean", folder / "features"
     for path in (clean, out):
         path.mkdir(parents=True)
@@ -72,17 +72,17 @@ def with_ids(tables, part):
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1), st.integers(0, 100), st.integers(0, 2))
-def test_the_hash_is_in_the_unit_interval_without_overflow(user, item, seed, use):
+def test_the_hash_is_in_the_unit_interval_without_overflow(user, item, seed, purpose):
     row = table(u=np.array([user], "int32"), i=np.array([item], "int32"))
-    assert 0 <= row.select(h=uniform(row.u, row.i, seed, use)).execute().h[0] < 1
+    assert 0 <= row.select(h=uniform(row.u, row.i, seed, purpose)).execute().h[0] < 1
 
 
-def test_the_hash_is_uniform_and_neighbours_are_unrelated():
+def test_the_hash_is_uniform_and_uncorrelated_between_neighbours_and_purposes():
     grid = table(u=np.repeat(np.arange(300), 300), i=np.tile(np.arange(300), 300))
     hashed = grid.order_by("u", "i").select(h=uniform(grid.u, grid.i, 0, 0)).execute().h
     assert np.histogram(hashed, 10)[0] == pytest.approx(9000, rel=0.05)
-    uses = [uniform(grid.u, grid.i, 0, use) for use in range(3)]
-    drawn = grid.select(**{f"use{i}": use for i, use in enumerate(uses)}).execute().corr()
+    draws = [uniform(grid.u, grid.i, 0, purpose) for purpose in range(3)]
+    drawn = grid.select(**{f"purpose{i}": draw for i, draw in enumerate(draws)}).execute().corr()
     assert drawn.to_numpy()[np.triu_indices(3, 1)] == pytest.approx(0, abs=0.02)
     square = hashed.to_numpy().reshape(300, 300)
     assert abs(np.corrcoef(square[1:].ravel(), square[:-1].ravel())[0, 1]) < 0.02
@@ -99,7 +99,7 @@ def test_a_predefined_test_set_is_the_test_set_and_all_else_is_for_training(engi
     assert len(tables["train"]) + len(tables["valid"]) == (~rows.is_test).sum()
 
 
-def test_a_training_row_does_not_know_its_own_rating(engine, tmp_path):
+def test_the_history_of_a_training_row_does_not_hold_its_own_rating(engine, tmp_path):
     rows = ratings()
     before = build(engine, tmp_path / "before", rows)
     changed = with_ids(before, "train").iloc[1234]
@@ -128,7 +128,7 @@ def test_a_history_is_the_sum_and_count_of_the_ratings_in_earlier_blocks(rows):
     assert (earlier(cell, rating) == (before * rating).sum(axis=1)).all()
 
 
-def test_histories_of_every_length_are_trained_on_and_all_ratings_are_known_of_held_out_rows(
+def test_training_histories_have_every_length_and_histories_of_held_out_rows_are_complete(
     engine, tmp_path
 ):
     build(engine, tmp_path, ratings())
@@ -139,7 +139,7 @@ def test_histories_of_every_length_are_trained_on_and_all_ratings_are_known_of_h
     assert (held_out["user_count"] == np.bincount(known["user"])[held_out["user"]]).all()
 
 
-def test_nothing_learned_has_seen_a_validation_or_test_row(engine, tmp_path):
+def test_no_table_but_their_own_depends_on_validation_or_test_ratings(engine, tmp_path):
     rows = ratings()
     before = build(engine, tmp_path / "before", rows)
     part = split(ibis.memtable(rows), SETTINGS, "random").execute()
@@ -154,7 +154,7 @@ def test_nothing_learned_has_seen_a_validation_or_test_row(engine, tmp_path):
     )
 
 
-def test_the_tables_carry_the_totals_of_the_training_rows_alone(engine, tmp_path):
+def test_totals_in_the_tables_are_those_of_the_training_rows_alone(engine, tmp_path):
     tables = build(engine, tmp_path, ratings())
     for name in ("user", "item"):
         totals = tables["train"].groupby(name).rating.agg(["sum", "count"])
@@ -164,7 +164,9 @@ def test_the_tables_carry_the_totals_of_the_training_rows_alone(engine, tmp_path
         assert tables[f"{name}s"].query(f"{name}_count > 0")[name].tolist() == list(totals.index)
 
 
-def test_row_zero_stands_for_anyone_unknown_and_an_unseen_value_has_index_zero(engine, tmp_path):
+def test_row_zero_is_the_unknown_user_or_title_and_an_unknown_value_has_index_zero(
+    engine, tmp_path
+):
     tables = build(engine, tmp_path, ratings())
     assert tables["users"].iloc[0].drop(["user_id", "name"]).eq(0).all()
     assert np.isnan(tables["users"].user_id[0])
@@ -196,12 +198,12 @@ def test_the_same_input_gives_the_same_bytes(engine, tmp_path):
         assert file.read_bytes() == (tmp_path / "two" / "features" / file.name).read_bytes()
 
 
-def test_too_few_rows_to_split_is_said_plainly(engine, tmp_path):
+def test_too_few_rows_to_split_are_reported_with_the_settings(engine, tmp_path):
     with pytest.raises(UserError, match=r"the valid part has no rows; check features\.test_share"):
         build(engine, tmp_path, ratings(3))
 
 
-def test_titles_are_told_in_words_row_by_row(engine, tmp_path):
+def test_titles_have_their_names_and_attributes_as_text_in_the_rows_of_items(engine, tmp_path):
     tables = build(engine, tmp_path, ratings())
     titles = tables["titles"]
     assert titles["item_id"].equals(tables["items"]["item_id"])

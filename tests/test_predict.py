@@ -1,4 +1,4 @@
-"""Predict: files of pairs in chunks, CSV and Parquet, and what can be wrong with them."""
+"""Predict: CSV and Parquet files of pairs, in chunks, and files that cannot be used."""
 
 import gzip
 
@@ -13,8 +13,8 @@ from pipeline.files import destination
 from pipeline.predict import predict_csv, predict_parquet
 
 
-def mean(user_id, anime_id):
-    """A model whose predictions are easy to tell."""
+def mean_of_ids(user_id, anime_id):
+    """A model with predictions that are easy to check."""
     return ((user_id + anime_id) / 2).astype("float32")
 
 
@@ -33,9 +33,9 @@ def parquet(folder, /, **columns):
     return folder / "pairs.parquet"
 
 
-def test_all_columns_of_a_csv_file_are_kept_as_the_text_they_are(tmp_path):
+def test_the_text_of_all_columns_of_a_csv_file_is_kept(tmp_path):
     pairs = csv(tmp_path, 'note,user_id,anime_id\n"a, b",007,1\n,2,3\nNA,4,5\n')
-    assert predict_csv(pairs, tmp_path / "out", mean) == 3
+    assert predict_csv(pairs, tmp_path / "out", mean_of_ids) == 3
     assert (tmp_path / "out").read_text().splitlines() == [
         "note,user_id,anime_id,prediction",
         '"a, b",007,1,4.0000',
@@ -44,27 +44,28 @@ def test_all_columns_of_a_csv_file_are_kept_as_the_text_they_are(tmp_path):
     ]
 
 
-def test_a_packed_csv_file_is_read(tmp_path):
+def test_a_gzipped_csv_file_is_read(tmp_path):
     (tmp_path / "pairs.csv.gz").write_bytes(gzip.compress(b"user_id,anime_id\n1,2\n"))
-    assert predict_csv(tmp_path / "pairs.csv.gz", tmp_path / "out", mean) == 1
+    assert predict_csv(tmp_path / "pairs.csv.gz", tmp_path / "out", mean_of_ids) == 1
 
 
 def test_all_columns_of_a_parquet_file_keep_their_types(tmp_path):
     note, ids = pa.array(["a", None, "b"]).dictionary_encode(), pa.array([1, 2, 3], "int32")
     pairs = parquet(tmp_path, note=note, user_id=ids, anime_id=pa.array([5, 6, 7], "uint16"))
-    assert predict_parquet(pairs, tmp_path / "out", mean) == 3
-    found = pq.read_table(tmp_path / "out")
-    assert found.drop_columns("prediction").equals(pq.read_table(pairs))
-    assert found["prediction"].to_pylist() == [3, 4, 5]
+    assert predict_parquet(pairs, tmp_path / "out", mean_of_ids) == 3
+    written = pq.read_table(tmp_path / "out")
+    assert written.drop_columns("prediction").equals(pq.read_table(pairs))
+    assert written["prediction"].to_pylist() == [3, 4, 5]
 
 
-def test_files_without_rows_are_no_error(tmp_path):
+def test_files_without_rows_are_allowed(tmp_path):
     pairs = csv(tmp_path, "user_id,anime_id\n")
-    assert predict_csv(pairs, tmp_path / "out", mean) == 0
+    assert predict_csv(pairs, tmp_path / "out", mean_of_ids) == 0
     assert (tmp_path / "out").read_text() == "user_id,anime_id,prediction\n"
     none = pa.array([], "int64")
     assert (
-        predict_parquet(parquet(tmp_path, user_id=none, anime_id=none), tmp_path / "o", mean) == 0
+        predict_parquet(parquet(tmp_path, user_id=none, anime_id=none), tmp_path / "o", mean_of_ids)
+        == 0
     )
     assert pd.read_parquet(tmp_path / "o").columns.tolist() == ["user_id", "anime_id", "prediction"]
 
@@ -72,44 +73,44 @@ def test_files_without_rows_are_no_error(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("user,anime_id\n1,2\n", r"no column user_id; it has \['user', 'anime_id'\]"),
-        ("user_id,anime_id\n1,2\n1,2\n1,Bebop\n", r"data row 3: anime_id 'Bebop' is no whole"),
-        ("user_id,anime_id\n,2\n", r"data row 1: user_id '' is no whole number"),
-        ("user_id,anime_id,prediction\n1,2,3\n", "has a column prediction already"),
+        ("user,anime_id\n1,2\n", r"no column user_id; it has user, anime_id"),
+        ("user_id,anime_id\n1,2\n1,2\n1,Bebop\n", r"data row 3: anime_id 'Bebop' is not a whole"),
+        ("user_id,anime_id\n,2\n", r"data row 1: user_id '' is not a whole number"),
+        ("user_id,anime_id,prediction\n1,2,3\n", "already has a column prediction"),
         ("", "cannot be read as CSV"),
         ('user_id,anime_id\n1,"2\n', "cannot be read as CSV"),
     ],
 )
 def test_a_csv_file_that_cannot_be_used_is_explained(tmp_path, content, message):
     with pytest.raises(UserError, match=message):
-        predict_csv(csv(tmp_path, content), tmp_path / "out", mean)
+        predict_csv(csv(tmp_path, content), tmp_path / "out", mean_of_ids)
 
 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"user_id": [1]}, r"no column anime_id; it has \['user_id'\]"),
-        ({"user_id": [1.5], "anime_id": [1]}, "user_id is double, not whole numbers"),
+        ({"user_id": [1]}, r"no column anime_id; it has user_id"),
+        ({"user_id": [1.5], "anime_id": [1]}, "user_id has the type double, not a whole number"),
         ({"user_id": [1, 2, 3], "anime_id": [1, 2, None]}, "data row 3: no anime_id"),
-        ({"user_id": [1], "anime_id": [1], "prediction": [1]}, "has a column prediction already"),
+        ({"user_id": [1], "anime_id": [1], "prediction": [1]}, "already has a column prediction"),
     ],
 )
 def test_a_parquet_file_that_cannot_be_used_is_explained(tmp_path, columns, message):
     with pytest.raises(UserError, match=message):
-        predict_parquet(parquet(tmp_path, **columns), tmp_path / "out", mean)
+        predict_parquet(parquet(tmp_path, **columns), tmp_path / "out", mean_of_ids)
 
 
-def test_what_only_calls_itself_parquet_is_explained(tmp_path):
+def test_a_file_that_is_only_called_parquet_is_explained(tmp_path):
     with pytest.raises(UserError, match="cannot be read as Parquet"):
-        predict_parquet(csv(tmp_path, "user_id,anime_id\n1,2\n"), tmp_path / "out", mean)
+        predict_parquet(csv(tmp_path, "user_id,anime_id\n1,2\n"), tmp_path / "out", mean_of_ids)
 
 
 def test_an_error_in_a_late_chunk_leaves_the_file_as_it_was(tmp_path):
     pairs = csv(tmp_path, "user_id,anime_id\n1,2\n1,2\n1,Bebop\n")
-    out = csv(tmp_path, "of yesterday", "out.csv")
+    out = csv(tmp_path, "from yesterday", "out.csv")
     with pytest.raises(UserError, match="data row 3"), destination(out) as new:
-        predict_csv(pairs, new, mean)
-    assert out.read_text() == "of yesterday"
+        predict_csv(pairs, new, mean_of_ids)
+    assert out.read_text() == "from yesterday"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "pairs.csv"]
 
 
@@ -122,7 +123,7 @@ def test_an_error_in_a_late_chunk_leaves_the_file_as_it_was(tmp_path):
         ("pairs.csv", "out.csv", "no trained model here"),
     ],
 )
-def test_what_is_wrong_with_the_call_is_said_before_anything_is_read(
+def test_wrong_arguments_are_explained_before_anything_is_written(
     tmp_path, monkeypatch, pairs, out, message
 ):
     csv(tmp_path, "user_id,anime_id\n1,2\n")

@@ -52,7 +52,7 @@ def test_the_figures_are_complete_and_the_model_learns(repro):
     found = figures(repro)
     for name, (low, high) in found["ci95"].items():
         assert low <= found[name] <= high, name
-    assert found["rmse"] == pytest.approx(found["mse"] ** 0.5)
+    assert found["rmse"] == pytest.approx(found["mse"] ** 0.5, abs=1e-4)
     assert found["mae"] < found["rmse"]
     assert found["n"] == len(pd.read_parquet(repro / "data/features/test.parquet"))
     peers = found["baselines"]
@@ -93,7 +93,7 @@ def outputs(clone):
 def test_a_run_with_earlier_settings_is_restored_and_not_trained_again(repro):
     before, params = outputs(repro), (repro / "params.yaml").read_text()
     count = len(runs(repro, epochs="3"))
-    (repro / "params.yaml").write_text(params.replace("patience: 3", "patience: 4"))
+    (repro / "params.yaml").write_text(params.replace("train:\n  seed: 0", "train:\n  seed: 5"))
     try:
         assert python("-m", "dvc", "repro", cwd=repro).returncode == 0
     finally:
@@ -121,7 +121,7 @@ def test_the_run_of_a_restored_model_is_found_when_evaluate_alone_runs_again(rep
     finally:
         (repro / "params.yaml").write_text(params)
         run("git", "checkout", "-q", "metrics", cwd=repro)
-        python("-m", "dvc", "checkout", cwd=repro)
+        python("-m", "dvc", "checkout", "--force", cwd=repro)
     other = runs(repro, epochs="3")[-1]
     assert other["run_id"] not in {run_["run_id"] for run_ in after}, "its settings are others"
     assert other["tags.model_digest"] == digest
@@ -166,7 +166,7 @@ def test_an_edit_of_training_settings_reruns_train_and_evaluate_only(repro):
 def test_the_same_settings_give_the_same_figures_to_the_last_digit(repro):
     again = python("-m", "dvc", "repro", "--force", "--downstream", "train", cwd=repro)
     assert again.returncode == 0, again.output
-    first, second = (run_["metrics.test_mse"] for run_ in runs(repro, epochs="3"))
+    *_, first, second = (run_["metrics.test_mse"] for run_ in runs(repro, epochs="3"))
     assert first == second
 
 

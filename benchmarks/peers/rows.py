@@ -1,4 +1,4 @@
-"""The rows of the feature tables, as every peer gets them."""
+"""The rows of the feature tables, in the form that every peer gets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,20 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Fit = Callable[["Rows"], Callable[[], Array]]  # fits; what it returns predicts the test rows
+Fit = Callable[["Rows"], Callable[[], Array]]  # fits, and returns a predictor of the test rows
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a peer may learn from, and the pairs it is to predict.
+    """The rows that a peer may learn from, and the pairs that it must predict.
 
-    The first three are the train rows and below them the valid rows, which our model does not learn
-    from; a peer that stops early holds out some. ``user`` and ``item`` are rows of
-    ``users`` and ``items``. The sums and counts in those tables are of the train rows alone, so no
-    peer uses them.
+    Attributes:
+        user, item, rating: the training rows, then the validation rows, which our model does not
+            learn from; a peer that stops early holds out some. User and item are rows of the
+            tables.
+        test_user, test_item: the pairs to predict.
+        users, items: the tables. Their sums and counts are of the training rows alone, so no peer
+            uses them.
     """
 
     user: Array
@@ -35,7 +38,7 @@ class Rows:
 
 
 def read(features: Path) -> Rows:
-    """Read a folder that the stage features wrote; the test ratings stay where they are."""
+    """Read the tables of the stage features, without the test ratings."""
     seen = pa.concat_tables(
         pq.read_table(features / f"{part}.parquet", columns=["user", "item", "rating"])
         for part in ("train", "valid")
@@ -53,10 +56,10 @@ def read(features: Path) -> Rows:
 
 
 def histories(rows: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return mean and number of the earlier ratings of each row's user and title.
+    """Return mean and number of the ratings in the histories of each row's user and title.
 
-    For a row to learn from, earlier is in a random order, so it never knows its own rating
-    (CatBoost's ordered target statistics); for a test row it is all.
+    The history of a row to learn from holds the ratings before it in a random order, never its own
+    (CatBoost's ordered target statistics); that of a test row holds all.
     """
     seen = pd.DataFrame({"user": rows.user, "item": rows.item, "rating": rows.rating})
     test = pd.DataFrame({"user": rows.test_user, "item": rows.test_item})
@@ -66,7 +69,9 @@ def histories(rows: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
         ratings = order.groupby(name)["rating"]
         number = ratings.cumcount()
         before[f"{name}_count"] = number
-        before[f"{name}_mean"] = (ratings.cumsum() - order["rating"]) / number  # NaN without any
+        before[f"{name}_mean"] = (
+            ratings.cumsum() - order["rating"]
+        ) / number  # NaN for an empty history
         totals = ratings.agg(["count", "mean"]).reindex(test[name])
         after[f"{name}_count"] = totals["count"].fillna(0).to_numpy()
         after[f"{name}_mean"] = totals["mean"].to_numpy()

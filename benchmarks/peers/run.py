@@ -1,7 +1,7 @@
-"""Fit one peer and predict the test rows, in the peers' environment.
+"""Fit one peer and predict the test rows, in the environment of the peers.
 
 ``python -m benchmarks.peers.run MODULE.PEER FEATURES OUT.npy`` writes the predictions: float64, in
-the order of test.parquet, clipped to the scale. It prints the seconds of fitting and of predicting.
+the order of test.parquet, clipped to the scale. It prints the seconds of the fit and of prediction.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from benchmarks.peers.rows import read
 
 
 def main(peer: str, features: str, out: str) -> None:
-    """Time the peer; reading the rows and importing its package are not counted."""
+    """Time the peer, without reading the rows and importing its package."""
     module, name = peer.split(".")
     with contextlib.redirect_stdout(sys.stderr):  # some packages print
         fit = import_module(f"benchmarks.peers.{module}").PEERS[name]

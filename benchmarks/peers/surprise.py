@@ -11,7 +11,7 @@ from benchmarks.peers.rows import Array, Fit, Rows
 
 
 def peer(make: Callable[..., Any], **settings: Any) -> Fit:
-    """Return what fits an algorithm of Surprise with these settings."""
+    """Return a function that fits an algorithm of Surprise with these settings."""
 
     def fit(rows: Rows) -> Callable[[], Array]:
         frame = pd.DataFrame({"user": rows.user, "item": rows.item, "rating": rows.rating})
@@ -27,7 +27,7 @@ def peer(make: Callable[..., Any], **settings: Any) -> Fit:
 PEERS = {
     "biases": peer(surprise.BaselineOnly, verbose=False),
     "svd": peer(surprise.SVD, random_state=0),
-    "svd_tuned": peer(  # the best of seven settings on the valid rows of MovieLens and MyAnimeList
+    "svd_tuned": peer(  # best of seven settings on the validation rows of MovieLens and MyAnimeList
         surprise.SVD, n_factors=200, n_epochs=60, lr_all=0.01, reg_all=0.1, random_state=0
     ),
     "svdpp": peer(surprise.SVDpp, random_state=0),

@@ -1,1 +1,1 @@
-"""What lies in models/: written by train, read by whatever answers."""
+"""The trained model as stored in models/: train writes it; predicting and recommending read it."""

@@ -1,4 +1,4 @@
-"""Draws of all weights from their posterior, as they are stored."""
+"""Posterior draws of all weights, as stored in ``draws.npz``."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,17 +9,19 @@ from pipeline.arrays import Array, Ints
 
 
 class Draw(NamedTuple):
-    """One draw of all weights, as it is stored.
+    """One posterior draw of all weights.
 
     Attributes:
-        users: float16 [known + 1, n]; row 0 is any user who was not trained on.
-        items: float16 [known + 1, m].
-        map: float32 [attributes + 1, m]; puts titles without ratings where their kind is.
-        user_map: float32 [history + 2, n]; where history, number of ratings and a constant lead to
-            expect a user's weights.
-        precision: float32 [n, n], of the weights around that.
-        noise: float32 [known + 1], precision of each user.
-        cuts: float32 [grades - 1]; none where ratings are numbers.
+        users: weights of each user, laid out as ``Layout``: float16 [trained users + 1, n]; row 0:
+            any other user.
+        items: weights of each title: float16 [trained titles + 1, m]; row 0: any other title.
+        map: prior map (5) from a title's attributes and the constant, for titles without ratings:
+            float32 [attributes + 1, m].
+        user_map: prior map (5) from a user's history, log-count and the constant: float32
+            [history + 2, n].
+        precision: prior precision of users' weights around their prior mean: float32 [n, n].
+        noise: noise precision of each user: float32 [trained users + 1].
+        cuts: thresholds: float32 [grades - 1]; empty for the member ``normal``.
         intercept: float32 [].
     """
 
@@ -34,15 +36,16 @@ class Draw(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What is kept of the posterior.
+    """The kept posterior draws, and the inputs that they need for a prediction.
 
     Attributes:
         draws: at least one.
-        attributes: of all titles, as ``describe.attributes`` gives them: float32 [titles, m].
-        labels: attribute, and index of its value, of each column of these.
-        crossed: the columns of ``attributes`` that users have weights for: int64 [n].
-        basis: right singular vectors of who rated what; a user's history is their sum over the
-            rated titles, divided by the root of their number: float32 [titles, components].
+        attributes: all titles, as ``pipeline.model.posterior.attributes`` encodes them: float32
+            [titles, columns].
+        labels: attribute and vocabulary index of each column of ``attributes``.
+        crossed: the columns of ``attributes`` that users have cross weights for: int64 [crosses].
+        basis: right singular vectors of who rated what: a user's history is their sum over the n
+            rated titles / √n: float32 [trained titles + 1, components].
     """
 
     draws: list[Draw]
@@ -53,7 +56,7 @@ class Kept(NamedTuple):
 
 
 def save_draws(kept: Kept, path: Path) -> None:
-    """Store what is kept in one file."""
+    """Write the kept draws to one .npz file."""
     fields: dict[str, Any] = {
         f"{i}/{name}": array
         for i, draw in enumerate(kept.draws)
@@ -72,7 +75,7 @@ def save_draws(kept: Kept, path: Path) -> None:
 
 
 def load_draws(path: Path) -> Kept:
-    """Read what ``save_draws`` wrote."""
+    """Read the file that ``save_draws`` wrote."""
     with np.load(path) as file:
         number = sum(name.endswith("/users") for name in file.files)
         draws = [Draw(*(file[f"{i}/{name}"] for name in Draw._fields)) for i in range(number)]

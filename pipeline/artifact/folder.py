@@ -1,7 +1,6 @@
-"""The folder of a trained model: train writes it, and whatever answers reads it.
+"""The folder of a trained model: train writes it; predicting and recommending read it.
 
-It works on its own, without the tables of data/, and holds nothing that differs from run to run:
-the same settings and tables give the same bytes.
+It needs nothing from data/, and the same settings and tables give the same bytes.
 """
 
 import hashlib
@@ -21,22 +20,22 @@ from pipeline.errors import UserError
 from pipeline.files import replace_json
 from pipeline.settings.sections import Config
 
-WEIGHTS = "model.weights.h5"  # of the network, as Keras saves them
-NETWORK = "network.npz"  # the same as plain arrays, for pipeline.recommender
+WEIGHTS = "model.weights.h5"  # the network as Keras saves it
+NETWORK = "network.npz"  # the network as plain arrays: answering needs no TensorFlow
 DRAWS, SETTINGS = "draws.npz", "settings.json"
 TABLES = ("users.parquet", "items.parquet", "titles.parquet", "vocabularies.parquet")
-RATINGS = "ratings.arrow"  # who rated what before the test, by user
+RATINGS = "ratings.arrow"  # train and valid, sorted: the ratings of a user are one slice
 
 
 def write_model(
     folder: Path, network: dict[str, Any], kept: Kept | None, config: Config, features: Path
 ) -> None:
-    """Write all that answering needs to ``folder``, but for the weights that Keras saves.
+    """Write all files of a model but WEIGHTS, which Keras saves.
 
     Args:
-        folder: where to.
-        network: what ``model.network.export.arrays`` returns.
-        kept: of the posterior, if it was sampled.
+        folder: an existing folder.
+        network: the arrays that ``pipeline.model.network.export.arrays`` returns.
+        kept: the posterior draws; None without a posterior.
         config: the sections model, posterior and dataset.
         features: folder of the feature tables.
     """
@@ -45,15 +44,7 @@ def write_model(
         save_draws(kept, folder / DRAWS)
     for name in TABLES:
         shutil.copyfile(features / name, folder / name)
-    columns = ["user", "item", "rating"]
-    parts = [pq.read_table(features / f"{p}.parquet", columns=columns) for p in ("train", "valid")]
-    rated = pa.concat_tables(parts).sort_by([("user", "ascending"), ("item", "ascending")])
-    feather.write_feather(
-        rated.combine_chunks(),
-        folder / RATINGS,
-        compression="uncompressed",
-        chunksize=len(rated) or 1,
-    )
+    _write_ratings(folder / RATINGS, features)
     settings = {
         "model": asdict(config.model),
         "posterior": asdict(config.posterior) if config.posterior else None,
@@ -63,8 +54,21 @@ def write_model(
     replace_json(folder / SETTINGS, settings)
 
 
+def _write_ratings(path: Path, features: Path) -> None:
+    """Write the ratings of train and valid as one uncompressed chunk, to be memory-mapped."""
+    columns = ["user", "item", "rating"]
+    parts = [pq.read_table(features / f"{p}.parquet", columns=columns) for p in ("train", "valid")]
+    rated = pa.concat_tables(parts).sort_by([("user", "ascending"), ("item", "ascending")])
+    feather.write_feather(
+        rated.combine_chunks(),
+        path,
+        compression="uncompressed",
+        chunksize=len(rated) or 1,
+    )
+
+
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Read what the model was trained with: model, posterior, min_rating, max_rating.
+    """Read the settings of a model: model, posterior, min_rating, max_rating.
 
     Raises:
         UserError: ``folder`` holds no model.
@@ -76,15 +80,15 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def model_digest(folder: Path) -> str:
-    """Return 16 hexadecimal digits that identify a model: a SHA-256 of its files and their names.
+    """Return 16 hexadecimal digits that identify a model: SHA-256 of its file names and bytes.
 
     Raises:
         UserError: ``folder`` holds no model.
     """
     read_settings(folder)
-    total = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         with file.open("rb") as data:
             content = hashlib.file_digest(data, "sha256").hexdigest()
-        total.update(f"{file.relative_to(folder)}\0{content}\0".encode())
-    return total.hexdigest()[:16]
+        digest.update(f"{file.relative_to(folder)}\0{content}\0".encode())
+    return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What training, in TensorFlow, and answering, in NumPy, both compute: written once for both.
+"""Formulas that training (TensorFlow) and answering (NumPy) share.
 
 Numbers in parentheses are those of the equations in docs/model.md.
 """
@@ -10,20 +10,20 @@ import numpy as np
 
 from pipeline.arrays import Array
 
-PSEUDO_COUNT = 5.0  # average ratings that a mean of few ratings is shrunk towards, as if added
-NOISE_PSEUDO_COUNT = 5.0  # average squared errors added to those of a user
-FAR = 1e4  # beyond any threshold between grades
+PSEUDO_COUNT = 5.0  # (6): shrinks means as if 5 average ratings were added
+NOISE_PSEUDO_COUNT = 5.0  # (9): shrinks users' noise as if 5 usual squared errors were added
+FAR = 1e4  # stands for infinity in (3) and (4): beyond all thresholds, yet finite in products
 
-GOLDEN_RATIO = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: multiples of it are spread evenly
+GOLDEN_RATIO = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: its multiples spread evenly
 MURMUR_FACTORS = (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
 
 
 class Layout(NamedTuple):
-    """How a vector of weights is laid out: embedding, then bias, then crosses.
+    """Layout of a weight vector: embedding, then bias, then crosses.
 
     Attributes:
-        embedding: width of the embedding; 0 where the model has no deep part.
-        wide: whether a bias and, for users, weights of crosses follow.
+        embedding: width of the embedding; 0 without a deep part.
+        wide: whether a bias follows, and for users the cross weights.
     """
 
     embedding: int
@@ -34,7 +34,7 @@ class Layout(NamedTuple):
 
         Returns:
             embedding [..., k], bias [...], crosses [..., m]; the last two are None without a wide
-            part. Titles have no crosses: theirs are empty.
+            part. The crosses of titles are empty.
         """
         k = self.embedding
         if not self.wide:
@@ -43,37 +43,37 @@ class Layout(NamedTuple):
 
 
 class LogScale(NamedTuple):
-    """(7): log(1 + count), scaled to mean 0 and deviation 1 over the counts above 0."""
+    """(7): log-count, standardised over the counts above 0."""
 
     mean: float
     deviation: float
 
     @classmethod
     def fit(cls, counts: Array) -> "LogScale":
-        """Measure mean and deviation of counts [n]; those of 0 do not matter."""
+        """Compute mean and standard deviation of log(1 + count) over the counts [n] above 0."""
         logs = np.log1p(counts[counts > 0])
         return cls(logs.mean(), logs.std() or 1.0)
 
     def __call__(self, counts: Array) -> Array:
-        """Scale counts [n]; a count of 0 gives 0, the mean: float32 [n]."""
+        """Standardise counts [n]; a count of 0 gives 0, the mean: float32 [n]."""
         scaled = (np.log1p(counts) - self.mean) / self.deviation
         return np.where(counts > 0, scaled, 0).astype(np.float32)
 
 
 def rating_history(total: Any, count: Any, log_count: Any, scale: Any) -> tuple[Any, Any]:
-    """(6): describe the earlier ratings of a user, or of a title, for the network.
+    """(6), (7): return history and log-count of users or titles, inputs of the network.
 
     Args:
-        total, count: sum and number of the ratings [n], arrays or tensors.
+        total, count: sum and number of earlier ratings [n], arrays or tensors.
         log_count: log(1 + count) [n].
-        scale: mean and deviation of all ratings, then of log(1 + count).
+        scale: mean and standard deviation of all ratings, then of log(1 + count).
 
     Returns:
-        Their mean, shrunk and standardised [n]; their number, on a standardised log scale [n].
+        Mean rating, shrunk and standardised [n]; log-count, standardised [n].
     """
     mean, deviation, log_mean, log_deviation = scale
-    above = (total - count * mean) / (count + PSEUDO_COUNT) / deviation
-    return above, (log_count - log_mean) / log_deviation
+    history = (total - count * mean) / (count + PSEUDO_COUNT) / deviation
+    return history, (log_count - log_mean) / log_deviation
 
 
 def hashed_cross(
@@ -84,13 +84,14 @@ def hashed_cross(
     shift_right: Callable[..., Any],
     xor: Callable[..., Any],
 ) -> Any:
-    """(8): hash pairs of indices to buckets, with the last steps of MurmurHash3.
+    """(8): hash pairs of indices to buckets, with the finaliser of MurmurHash3.
 
     Args:
-        left, right: uint64 arrays or tensors whose shapes broadcast.
-        salt: uint64, of such a shape too; tells crosses apart that share the buckets.
-        buckets: size of the table.
-        shift_right, xor: bitwise operations on such arrays.
+        left, right: user and value: uint64 arrays or tensors whose shapes broadcast.
+        salt: index of the cross: uint64, broadcasts too. It separates equal pairs of different
+            crosses, which share the buckets.
+        buckets: number of rows of the weight table.
+        shift_right, xor: bitwise operations of NumPy or TensorFlow.
 
     Returns:
         uint64, in [0, buckets).

@@ -1,1 +1,1 @@
-"""What the stage evaluate is made of: metrics, baselines, ranking, segments, probes, pictures."""
+"""Parts of the stage evaluate: metrics, baselines, ranking, segments, leak probes, report."""

@@ -1,4 +1,4 @@
-"""What the model has learned of titles, laid out in a plane: near to each other is liked alike."""
+"""Map of the titles: their embeddings laid out in the plane by t-SNE."""
 
 import numpy as np
 import pandas as pd
@@ -6,47 +6,48 @@ from sklearn.manifold import TSNE
 
 from pipeline.arrays import Floats
 
-SHOWN = 600  # the most rated titles
-GENRES = 6  # that have a colour of their own
-NAMED = 40  # titles that may have a name
-ROOM = np.array([0.2, 0.025])  # that a name takes up, as a share of the picture
-LEAST = 30  # titles below which there is nothing to see
+SHOWN = 600  # titles on the map, the most rated ones
+GENRES = 6  # most common genres, each with its own colour
+NAMED = 40  # most rated titles, whose names are shown where there is room
+NAME_SIZE = np.array([0.2, 0.025])  # width and height of a name, as shares of the picture
+MIN_TITLES = 30  # fewer titles make no map
 
 
 def table(vectors: Floats | None, titles: pd.DataFrame) -> pd.DataFrame:
-    """Place the most rated titles by t-SNE (van der Maaten & Hinton 2008) on the cosine.
+    """Place the most rated titles by t-SNE (van der Maaten & Hinton 2008) on cosine distance.
 
     Args:
-        vectors: of the trained titles, row 0 any other [n, k]; None, or few of them, gives no rows.
-        titles: as ``segments.read_titles`` gives them.
+        vectors: embeddings of the trained titles, row 0 any other [n, k]; with None, or at most
+            MIN_TITLES of them, the map is empty.
+        titles: what ``segments.read_titles`` returns.
 
     Returns:
-        x, y, genre (the rarest one of the title that is among the commonest; or other), ratings (in
-        training) and name (that of the most rated, else empty), the most rated first.
+        x, y, genre (the rarest of the title's genres that has a colour, else other), ratings (in
+        training) and name (empty where there is no room), the most rated first.
     """
     columns = ["x", "y", "genre", "ratings", "name"]
-    if vectors is None or len(vectors) <= LEAST:
+    if vectors is None or len(vectors) <= MIN_TITLES:
         return pd.DataFrame(columns=columns)
     shown = titles.iloc[1 : len(vectors)].nlargest(SHOWN, "count")
     perplexity = min(30.0, len(shown) / 4)
-    layout = TSNE(metric="cosine", perplexity=perplexity, init="pca", random_state=0)
-    place = layout.fit_transform(vectors[shown.index])
+    tsne = TSNE(metric="cosine", perplexity=perplexity, init="pca", random_state=0)
+    points = tsne.fit_transform(vectors[shown.index])
     common = shown["genre"].explode().value_counts()[:GENRES]
     main = [
-        next((genre for genre in reversed(common.index) if genre in own), "other")
-        for own in shown["genre"]
+        next((genre for genre in reversed(common.index) if genre in genres), "other")
+        for genres in shown["genre"]
     ]
-    names = shown["title"].fillna("").where(_apart(place), "")
+    names = shown["title"].fillna("").where(_room_for_name(points), "")
     return pd.DataFrame(
-        dict(zip(columns, [*place.T, main, shown["count"], names], strict=True))
+        dict(zip(columns, [*points.T, main, shown["count"], names], strict=True))
     ).reset_index(drop=True)
 
 
-def _apart(place: np.ndarray) -> np.ndarray:
-    """Say which of the first points [n, 2] can have a name: those not too near to one before."""
-    named = np.zeros(len(place), bool)
-    width, height = ROOM * np.ptp(place, axis=0)
-    for at in range(min(NAMED, len(place))):
-        across, up = np.abs(place[named] - place[at]).T
-        named[at] = not ((across < width) & (up < height)).any()
+def _room_for_name(points: np.ndarray) -> np.ndarray:
+    """Mark the points [n, 2] whose name overlaps no name before: bool [n], the first NAMED only."""
+    named = np.zeros(len(points), bool)
+    width, height = NAME_SIZE * np.ptp(points, axis=0)
+    for index in range(min(NAMED, len(points))):
+        across, up = np.abs(points[named] - points[index]).T
+        named[index] = not ((across < width) & (up < height)).any()
     return named

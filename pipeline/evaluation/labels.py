@@ -1,4 +1,4 @@
-"""What baselines and lists are called where people read of them."""
+"""Display names of the baselines and lists."""
 
 NAMES = {
     "global_mean": "global mean",

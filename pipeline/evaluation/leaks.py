@@ -1,17 +1,18 @@
-"""Whether anything that is known of a row beforehand knows its rating; evaluate fails if so.
+"""Leak probes: does any model input contain the rating it predicts? If so, evaluate fails.
 
-Three probes look at the very tables and functions that the model was trained with:
+The probes read the tables and call the functions that the model was trained with:
 
-- *histories*: what the tables say of a user's or title's ratings is of the training rows alone,
-  to the last rating.
-- *attributes*: no number that describes a user, or a title, is nearer to the mean of their ratings
-  than chance lets honest knowledge be. The mean of N ratings strays from the taste behind them by
-  their variance / N; something that strays less, such as a published mean, has seen them.
-- *shuffled*: trees that learn from training ratings in random order must not predict better than
-  the mean, neither the test rows nor training rows that they did not learn from.
+- *histories*: the sum and number of ratings of each user and title must be exactly those of the
+  training rows.
+- *attributes*: no numeric attribute of a user or title may fit their mean ratings better than
+  sampling noise allows. Around the taste behind it, the mean of N ratings has the variance of the
+  ratings / N. An attribute with a smaller residual, such as a published mean score, was computed
+  from these very ratings.
+- *shuffled*: trees fitted to shuffled training ratings must not predict better than the mean,
+  neither test rows nor training rows they were not fitted to.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -19,15 +20,15 @@ from numpy.polynomial import Polynomial
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.errors import UserError
 from pipeline.evaluation.metrics import Bootstrap, percentiles
-from pipeline.evaluation.trees import inputs, trees
+from pipeline.evaluation.trees import fit_trees, inputs
 from pipeline.tables.earlier import with_earlier
 from pipeline.tables.rows import Tables
 
 ATTRIBUTES = {"user": ("completed", "plan_to_watch"), "item": ("episodes", "year")}
-SAMPLE = 100_000  # rows that the trees learn from, and that they are asked about
-DEGREE = 3  # of the curve from an attribute to mean ratings
-KNOWS = 0.9  # share of the variance that chance makes, below which an attribute has seen ratings
-GAIN = 0.01  # share of the MSE of the mean that shuffled ratings cannot take away by chance
+SAMPLE = 100_000  # most rows that the trees are fitted to, and most rows that they predict
+DEGREE = 3  # degree of the polynomial from an attribute to mean ratings
+MIN_RATIO = 0.9  # ratio of residual to sampling variance below which an attribute is a leak
+MAX_GAIN = 0.01  # share of the MSE of the mean; a larger gain from shuffled ratings is a leak
 
 
 def probe(tables: Tables, bootstrap: Bootstrap) -> dict[str, Any]:
@@ -38,119 +39,149 @@ def probe(tables: Tables, bootstrap: Bootstrap) -> dict[str, Any]:
         bootstrap: for the intervals.
 
     Returns:
-        histories: how many users and titles have wrong sums; attributes: for each its distance
-        from mean ratings, as a share of that which chance makes, and the upper end of the interval;
-        shuffled_test, shuffled_train: share of the mean's MSE that is taken away, and the lower
-        end.
+        histories: number of users and titles with wrong sums; attributes: for each, the ratio of
+        residual to sampling variance and the upper end of its interval; shuffled_test and
+        shuffled_train: gain as a share of the MSE of the mean, and the lower end of its interval.
 
     Raises:
-        UserError: an input of the model contains ratings that it must not; the message names it.
+        UserError: a probe found a leak; the message names the probe.
     """
     wrong, ratios = histories(tables), attributes(tables, bootstrap)
     gains = shuffled(tables, bootstrap)
-    guilty = [f"{wrong} users or titles"] if wrong else []
-    guilty += [name for name, (_, high) in ratios.items() if high < KNOWS]
-    guilty += [name for name, (_, low) in gains.items() if low > GAIN]
-    found = {"histories": wrong, "attributes": ratios, **gains}
-    if guilty:
+    failed = [f"histories ({wrong} users or titles)"] if wrong else []
+    failed += [name for name, (_, high) in ratios.items() if high < MIN_RATIO]
+    failed += [name for name, (_, low) in gains.items() if low > MAX_GAIN]
+    results = {"histories": wrong, "attributes": ratios, **gains}
+    if failed:
         raise UserError(
-            f"evaluate: LEAK: {', '.join(guilty)} know ratings that they must not "
-            f"({found}). No figure of this model can be trusted; pipeline/evaluation/leaks.py "
-            "describes what was looked for."
+            "evaluate: LEAK: the model's inputs contain ratings that it must predict. Failed "
+            f"probes: {', '.join(failed)}. All results: {results}. No figure of this model can be "
+            "trusted; pipeline/evaluation/leaks.py describes the probes."
         )
-    return found
+    return results
 
 
 def histories(tables: Tables) -> int:
     """Count the users and titles whose sum or number of ratings is not that of training."""
     train, wrong = tables.parts["train"], 0
     for name in ("user", "item"):
-        for of, weights in (("sum", train["rating"]), ("count", None)):
-            stored = tables.sums[f"{name}_{of}"]
+        for figure, weights in (("sum", train["rating"]), ("count", None)):
+            stored = tables.sums[f"{name}_{figure}"]
             right = np.bincount(train[name], weights, len(stored))
             wrong += int(np.count_nonzero(stored != right))
     return wrong
 
 
+class MeanRatings(NamedTuple):
+    """Mean ratings of the users, or titles, that have two or more.
+
+    Attributes:
+        rows: their rows in the user or item table [m].
+        n: number of ratings of each [m].
+        mean: mean rating of each [m].
+        variance: sample variance of the ratings of each [m].
+    """
+
+    rows: Ints
+    n: Ints
+    mean: Floats
+    variance: Floats
+
+
 def attributes(tables: Tables, bootstrap: Bootstrap) -> dict[str, tuple[float, float]]:
-    """Compare how far mean ratings are from what attributes predict with how far chance is."""
+    """Compare the variance that each attribute leaves in mean ratings with their sampling variance.
+
+    Returns:
+        For each attribute, the ratio of the two and the upper end of its interval.
+    """
     parts = tables.parts.values()
     rating = np.concatenate([part["rating"] for part in parts]).astype(np.float64)
-    found = {}
+    ratios = {}
     for name, side in (("user", tables.users), ("item", tables.items)):
         rows = np.concatenate([part[name] for part in parts])
-        count = np.bincount(rows, minlength=len(side.numbers))
-        often = np.flatnonzero((count > 1) & (np.arange(len(count)) > 0))
-        total, squared = (np.bincount(rows, rating**p, len(count))[often] for p in (1, 2))
-        n = count[often]
-        mean = total / n
-        chance = (squared - n * mean**2) / (n - 1)
+        rated = _mean_ratings(rows, rating, len(side.numbers))
         for column, attribute in enumerate(ATTRIBUTES[name]):
-            value = side.numbers[often, column]
-            there = value != 0  # a missing one is at the mean
-            if len(np.unique(value[there])) > DEGREE:
-                ratio = _ratio(value[there], mean[there], n[there], chance[there], bootstrap)
-                found[f"{name}.{attribute}"] = ratio
-    return found
+            value = side.numbers[rated.rows, column]
+            present = value != 0  # features replaces a missing value by the mean, scaled to 0
+            if len(np.unique(value[present])) > DEGREE:
+                some = MeanRatings(*(field[present] for field in rated))
+                ratios[f"{name}.{attribute}"] = _variance_ratio(value[present], some, bootstrap)
+    return ratios
 
 
-def _ratio(
-    value: Floats, mean: Floats, n: Ints, chance: Floats, bootstrap: Bootstrap
-) -> tuple[float, float]:
-    """Share of the variance that chance makes, and the upper end of its interval."""
-    curve = Polynomial.fit(value, mean, DEGREE, w=np.sqrt(n))
-    free = len(n) / max(1, len(n) - DEGREE - 1)
-    sums = np.stack([n * (mean - curve(value)) ** 2 * free, chance], 1)
-    strays, by_chance = bootstrap.totals(sums).T
+def _mean_ratings(rows: Ints, rating: Floats, size: int) -> MeanRatings:
+    """Return the mean ratings of the users or titles ``rows`` [n] of a table of ``size`` rows."""
+    counts = np.bincount(rows, minlength=size)
+    chosen = np.flatnonzero((counts > 1) & (np.arange(size) > 0))  # row 0 is anyone unknown
+    total, squared = (np.bincount(rows, rating**power, size)[chosen] for power in (1, 2))
+    n = counts[chosen]
+    mean = total / n
+    return MeanRatings(chosen, n, mean, (squared - n * mean**2) / (n - 1))
+
+
+def _variance_ratio(value: Floats, rated: MeanRatings, bootstrap: Bootstrap) -> tuple[float, float]:
+    """Ratio of residual to sampling variance for attribute values [m], and its upper limit."""
+    curve = Polynomial.fit(value, rated.mean, DEGREE, w=np.sqrt(rated.n))
+    dof = len(value) / max(1, len(value) - DEGREE - 1)  # corrects for the fitted coefficients
+    residual = rated.n * (rated.mean - curve(value)) ** 2 * dof
+    sums = np.stack([residual, rated.variance], 1)
+    residuals, variances = bootstrap.totals(sums).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        high = percentiles(strays / by_chance)[1]
+        high = percentiles(residuals / variances)[1]
     return float(sums[:, 0].sum() / sums[:, 1].sum()), high
 
 
 def shuffled(tables: Tables, bootstrap: Bootstrap) -> dict[str, tuple[float, float]]:
-    """Let trees learn from training ratings in random order.
+    """Fit trees to shuffled training ratings, and predict test rows and other training rows.
 
     Returns:
-        For shuffled_test and shuffled_train the share of the mean's MSE that they take away, and
-        the lower end of its interval.
+        For shuffled_test and shuffled_train, the gain as a share of the MSE of the mean, and the
+        lower end of its interval.
     """
-    draws = np.random.default_rng(bootstrap.seed)
+    random = np.random.default_rng(bootstrap.seed)
     train = tables.parts["train"]
-    rating = draws.permutation(train["rating"])
+    rating = random.permutation(train["rating"])
     rows = with_earlier(train, rating)
-    order = draws.permutation(len(rating))
+    order = random.permutation(len(rating))
     half = min(len(order) // 2, SAMPLE)
-    learn, ask = order[:half], order[half : 2 * half]
-    test, true = _with_sums_of(rating, tables)
-    some = draws.permutation(len(true))[:SAMPLE]
+    fitted, held_back = order[:half], order[half : 2 * half]
+    test, test_rating = _test_rows(rating, tables)
+    sample = random.permutation(len(test_rating))[:SAMPLE]
 
-    columns, codes = inputs(_take(rows, learn), tables.users, tables.items)
-    model = trees(columns, rating[learn], codes)
-    found = {}
-    for name, asked, truth in (
-        ("shuffled_test", _take(test, some), true[some]),
-        ("shuffled_train", _take(rows, ask), rating[ask]),
+    columns, codes = inputs(_take(rows, fitted), tables.users, tables.items)
+    model = fit_trees(columns, rating[fitted], codes)
+    gains = {}
+    for name, part, truth in (
+        ("shuffled_test", _take(test, sample), test_rating[sample]),
+        ("shuffled_train", _take(rows, held_back), rating[held_back]),
     ):
-        predicted = model.predict(inputs(asked, tables.users, tables.items)[0])
-        plain = (truth - rating.mean()) ** 2
-        less = plain - (truth - predicted) ** 2
-        scale = float(plain.mean()) or 1.0
-        found[name] = float(less.mean()) / scale, bootstrap.mean(less, asked["user"])[0] / scale
-    return found
+        predicted = model.predict(inputs(part, tables.users, tables.items)[0])
+        gains[name] = _gain(truth, predicted, rating.mean(), part["user"], bootstrap)
+    return gains
 
 
-def _with_sums_of(rating: Ints, tables: Tables) -> tuple[dict[str, Array], Floats]:
-    """Return the test rows with sums in which ``rating`` replaces the training ratings.
+def _gain(
+    rating: Array, predicted: Floats, mean: Any, user: Ints, bootstrap: Bootstrap
+) -> tuple[float, float]:
+    """Share of the MSE of the ``mean`` that predictions [n] remove, and its lower limit."""
+    of_mean = (rating - mean) ** 2
+    removed = of_mean - (rating - predicted) ** 2
+    scale = float(of_mean.mean()) or 1.0
+    return float(removed.mean()) / scale, bootstrap.mean(removed, user)[0] / scale
 
-    Whatever else is in the sums stays in them: that is what the probe is after.
+
+def _test_rows(rating: Ints, tables: Tables) -> tuple[dict[str, Array], Floats]:
+    """Return the test rows with ``rating`` in place of the training ratings in their histories.
+
+    Only the difference is added, so that a leak in the stored sums stays in them.
     """
-    rows, true = tables.rows("test")
+    rows, test_rating = tables.rows("test")
     train = tables.parts["train"]
     change = rating.astype(np.int64) - train["rating"]
     for name, side in (("user", tables.users), ("item", tables.items)):
-        of_each = np.bincount(train[name], change, len(side.numbers)).astype(np.int32)
-        rows[f"{name}_sum"] = rows[f"{name}_sum"] + of_each[rows[name]]
-    return rows, true
+        changes = np.bincount(train[name], change, len(side.numbers)).astype(np.int32)
+        rows[f"{name}_sum"] = rows[f"{name}_sum"] + changes[rows[name]]
+    return rows, test_rating
 
 
 def _take(rows: dict[str, Array], chosen: Ints) -> dict[str, Array]:

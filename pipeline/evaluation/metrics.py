@@ -1,10 +1,10 @@
-"""Errors of predictions, with intervals that respect that ratings of one user hang together.
+"""Errors of predictions, with 95 % intervals from a bootstrap over users.
 
-Every interval is the 2.5 and 97.5 percentile over a bootstrap of users: whole users are drawn, with
-replacement (Efron & Tibshirani 1993). All is made of sums by user, so a draw is one matrix product.
+Ratings of one user are correlated, so whole users are drawn, with replacement (Efron & Tibshirani
+1993). An interval is the 2.5 and 97.5 percentile over the draws. All figures are computed from sums
+per user, so a draw is one matrix product.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,55 +15,58 @@ from pipeline.arrays import Array, Floats, Ints
 
 Interval = tuple[float, float]
 
-GROUPS = 20  # of equal size by prediction, within which calibration is looked at
-AT_ONCE = 16  # draws
-SAME = 1e-9  # variance of ratings below which they are all the same
+GROUPS = 20  # quantile groups of the predictions, for the calibration error
+AT_ONCE = 16  # draws at a time: bounds memory
+MIN_VARIANCE = 1e-9  # variance of ratings below which R² is undefined: all ratings are equal
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Draws of users; the same for every figure, so that differences are paired.
+    """Bootstrap over users; all figures share its draws, so that differences are paired.
 
     Attributes:
-        resamples: how many draws.
-        seed: of the draws.
+        resamples: number of draws.
+        seed: seed of the draws.
     """
 
     resamples: int
     seed: int
 
     def totals(self, sums: Array) -> Floats:
-        """Add up the rows [users, n] of the drawn users, as often as each was drawn.
+        """Add up the rows of the drawn users in each draw.
+
+        Args:
+            sums: sums per user [users, n].
 
         Returns:
             float64 [resamples, n].
         """
-        draws, users = np.random.default_rng(self.seed), len(sums)
+        random, users = np.random.default_rng(self.seed), len(sums)
         parts = []
         for start in range(0, self.resamples, AT_ONCE):
             number = min(AT_ONCE, self.resamples - start)
-            drawn = draws.integers(users, size=(number, users))
+            drawn = random.integers(users, size=(number, users))
             times = [np.bincount(row, minlength=users) for row in drawn]
             parts.append(np.stack(times).astype(np.float64) @ sums)
         return np.concatenate(parts)
 
     def mean(self, values: Floats, user: Ints) -> Interval:
-        """Return the interval of the mean of ``values`` [n], each of a ``user`` [n]."""
+        """Return the interval of the mean of ``values`` [n], given the ``user`` of each [n]."""
         codes = pd.factorize(user)[0]
         sums = np.stack([np.bincount(codes, values), np.bincount(codes)], 1)
         total, number = self.totals(sums).T
         return percentiles(total / number)
 
 
-def percentiles(drawn: Floats) -> Interval:
-    """Return the 2.5 and 97.5 percentile of figures that were drawn, where they are numbers."""
-    drawn = drawn[np.isfinite(drawn)]
-    low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
+def percentiles(draws: Floats) -> Interval:
+    """Return the 2.5 and 97.5 percentile of a figure over the draws where it is finite."""
+    draws = draws[np.isfinite(draws)]
+    low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
     return float(low), float(high)
 
 
 class Figures(NamedTuple):
-    """What is measured of predictions, and the interval of each figure."""
+    """Point estimates by name, and their 95 % intervals."""
 
     point: dict[str, float]
     ci95: dict[str, Interval]
@@ -79,68 +82,83 @@ def measure(
     """Measure predictions [n] of ratings [n].
 
     Returns:
-        mse (squared rating points), rmse and mae (rating points), r2 (share of the variance; left
-        out where ratings are all the same),
-        calibration_error (rating points: how far the mean prediction of each of GROUPS groups is
-        from their mean rating, on average, less what chance adds) and, where it is given, the mean
-        log_likelihood (nats).
+        mse (squared rating points); rmse and mae (rating points); r2 (share of the variance,
+        absent where all ratings are equal); calibration_error (rating points: distance between
+        mean prediction and mean rating, averaged over GROUPS quantile groups, bias-corrected);
+        and the mean log_likelihood (nats) where it is given.
     """
+    sums = _sums_by_user(rating, prediction, user, log_likelihood)
+    point = {name: float(value) for name, value in _figures(sums.sum(0)).items()}
+    draws = _figures(bootstrap.totals(sums))
+    ci95 = {name: percentiles(values) for name, values in draws.items()}
+    name = "calibration_error"
+    point[name], ci95[name] = _bias_corrected(point[name], ci95[name], draws[name])
+    missing = [name for name, value in point.items() if np.isnan(value)]
+    if log_likelihood is None:
+        missing.append("log_likelihood")
+    for name in missing:
+        del point[name], ci95[name]
+    return Figures(point, ci95)
+
+
+def _sums_by_user(
+    rating: Floats, prediction: Floats, user: Ints, log_likelihood: Floats | None
+) -> Floats:
+    """Return the sums that ``_figures`` needs: float64 [users, 6 + GROUPS]."""
     codes = pd.factorize(user)[0]
     rating, error = rating.astype(np.float64), prediction.astype(np.float64) - rating
     columns = [np.ones(len(rating)), error**2, np.abs(error), rating, rating**2]
     columns.append(np.zeros(len(rating)) if log_likelihood is None else log_likelihood)
     sums = np.stack([np.bincount(codes, column) for column in columns], 1)
-    groups = by_size(prediction, GROUPS)
+    groups = quantile_groups(prediction, GROUPS)
     cells = np.bincount(codes * GROUPS + groups, error, minlength=len(sums) * GROUPS)
-    sums = np.concatenate([sums, cells.reshape(-1, GROUPS)], 1)
-
-    values = {name: float(value) for name, value in _figures(sums.sum(0))}
-    drawn = dict(_figures(bootstrap.totals(sums)))
-    ci95 = {name: percentiles(of) for name, of in drawn.items()}
-    # Chance alone makes groups stray. It makes draws stray as much again, which tells how much.
-    name = "calibration_error"
-    twice, (low, high) = 2 * values[name], ci95[name]
-    values[name] = max(0.0, twice - float(drawn[name].mean()))
-    ci95[name] = max(0.0, twice - high), max(0.0, twice - low)
-    missing = [name for name, value in values.items() if np.isnan(value)]
-    if log_likelihood is None:
-        missing.append("log_likelihood")
-    for name in missing:
-        del values[name], ci95[name]
-    return Figures(values, ci95)
+    return np.concatenate([sums, cells.reshape(-1, GROUPS)], 1)
 
 
-def _figures(sums: Floats) -> Iterator[tuple[str, Floats]]:
+def _figures(sums: Floats) -> dict[str, Floats]:
     """Turn sums [..., 6 + GROUPS] into figures [...]."""
     n, squared, absolute, rating, rating_squared, log_likelihood = np.moveaxis(sums, -1, 0)[:6]
-    yield "mse", squared / n
-    yield "rmse", np.sqrt(squared / n)
-    yield "mae", absolute / n
     variance = rating_squared - rating**2 / n
     with np.errstate(divide="ignore", invalid="ignore"):
-        yield "r2", np.where(variance > SAME * n, 1 - squared / variance, np.nan)
-    yield "calibration_error", np.abs(sums[..., 6:]).sum(-1) / n
-    yield "log_likelihood", log_likelihood / n
+        r2 = np.where(variance > MIN_VARIANCE * n, 1 - squared / variance, np.nan)
+    return {
+        "mse": squared / n,
+        "rmse": np.sqrt(squared / n),
+        "mae": absolute / n,
+        "r2": r2,
+        "calibration_error": np.abs(sums[..., 6:]).sum(-1) / n,
+        "log_likelihood": log_likelihood / n,
+    }
 
 
-def by_size(values: Floats, groups: int) -> Ints:
-    """Put values [n] into groups of equal size: int64 [n], from 0 for the lowest."""
-    order = np.empty(len(values), np.int64)
-    order[np.argsort(values, kind="stable")] = np.arange(len(values))
-    return order * groups // max(1, len(values))
+def _bias_corrected(estimate: float, ci95: Interval, draws: Floats) -> tuple[float, Interval]:
+    """Bootstrap bias correction: 2·estimate - bootstrap mean, and the basic interval.
+
+    Noise in the group means raises the calibration error; resampling raises it again by as much.
+    """
+    (low, high), twice = ci95, 2 * estimate
+    corrected = max(0.0, twice - float(draws.mean()))
+    return corrected, (max(0.0, twice - high), max(0.0, twice - low))
+
+
+def quantile_groups(values: Floats, groups: int) -> Ints:
+    """Divide values [n] into groups of equal size by rank: int64 [n], 0 for the lowest."""
+    rank = np.empty(len(values), np.int64)
+    rank[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return rank * groups // max(1, len(values))
 
 
 def difference(ours: Floats, theirs: Floats, user: Ints, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Compare errors of the same rows [n]: the paired test of "better than".
+    """Compare errors on the same rows [n] by a paired bootstrap.
 
     Returns:
-        ``difference`` of the means (below 0: ours are smaller), ``difference_ci95``, and whether
-        ours are surely smaller (``better``): the whole interval is below 0.
+        ``difference``: mean of ours minus mean of theirs; ``difference_ci95``; ``better``: whether
+        ours are significantly smaller, the whole interval being below 0.
     """
-    apart = ours.astype(np.float64) - theirs
-    low, high = bootstrap.mean(apart, user)
+    paired = ours.astype(np.float64) - theirs
+    low, high = bootstrap.mean(paired, user)
     return {
-        "difference": float(apart.mean()),
+        "difference": float(paired.mean()),
         "difference_ci95": (low, high),
         "better": high < 0,
     }

@@ -1,4 +1,4 @@
-"""The pictures of a run, as figures that MLflow stores; DVC draws its own from the same tables."""
+"""Pictures for the report and MLflow; DVC draws its own from the same tables."""
 
 import numpy as np
 import pandas as pd
@@ -9,19 +9,19 @@ from pipeline.evaluation.segments import HISTORY, KINDS, POPULARITY
 from pipeline.plots import BLUE, GREY, ORANGE, canvas
 
 MSE = "MSE (squared rating points)"
-# Told apart by colour-blind eyes too (Okabe & Ito 2008); the last is for all others.
+# A palette for colour-blind readers too (Okabe & Ito 2008); the last colour is for "other".
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#bbbbbb")
-LEAST = 20  # ratings below which a segment is not drawn: it would only show its interval
+MIN_RATINGS = 20  # a segment with fewer ratings is not drawn: its interval would fill the picture
 
 
 def draw(
     curve: pd.DataFrame, tables: dict[str, pd.DataFrame], scale: tuple[int, int]
 ) -> dict[str, Figure]:
-    """Draw all pictures, by name.
+    """Return all pictures by name.
 
     Args:
         curve: the learning curve of the network.
-        tables: of the plots, by name.
+        tables: tables of the plots, by name.
         scale: lowest and highest rating.
     """
     drawn = {
@@ -38,7 +38,7 @@ def draw(
 
 
 def learning_curve(curve: pd.DataFrame) -> Figure:
-    """Draw train_mse and valid_mse by epoch, the best epoch marked."""
+    """Draw train_mse and valid_mse by epoch, and mark the best epoch."""
     figure, axes = canvas("Learning curve of the network", "epoch", MSE)
     axes.plot(
         curve.epoch, curve.train_mse, color=ORANGE, marker="o", label="training, with dropout"
@@ -56,7 +56,7 @@ def learning_curve(curve: pd.DataFrame) -> Figure:
 
 
 def calibration(groups: pd.DataFrame, scale: tuple[int, int]) -> Figure:
-    """Draw the mean rating against the mean prediction of each group of test rows."""
+    """Draw mean rating against mean prediction of the quantile groups of test rows."""
     figure, axes = canvas("Calibration (test)", "mean prediction", "mean rating")
     axes.plot(scale, scale, color=GREY, linestyle=":", label="perfectly calibrated")
     axes.plot(
@@ -72,55 +72,54 @@ def _ticks(rows: pd.DataFrame) -> list[str]:
     return [f"{name}\n({n:,})" for name, n in zip(rows.segment, rows.n, strict=True)]
 
 
-def _spread(rows: pd.DataFrame, name: str) -> np.ndarray:
-    """How far the interval goes below and above the figure: [2, n]."""
-    middle = rows[name]
-    return np.abs(np.stack([middle - rows[f"{name}_low"], rows[f"{name}_high"] - middle]))
+def _error_bars(rows: pd.DataFrame, name: str) -> np.ndarray:
+    """Distance from a figure to the lower and the upper end of its interval: [2, n]."""
+    point = rows[name]
+    return np.abs(np.stack([point - rows[f"{name}_low"], rows[f"{name}_high"] - point]))
 
 
 def residual(table: pd.DataFrame, by: str) -> Figure:
     """Draw the mean residual of each segment, with its interval."""
-    y = "mean of prediction less rating (points)"
-    figure, axes = canvas(f"Residual by {by} (test)", f"{by} (and test ratings)", y)
+    label = "mean of prediction - rating (points)"
+    figure, axes = canvas(f"Residual by {by} (test)", f"{by} (and test ratings)", label)
     axes.axhline(0, color=GREY, linestyle=":")
-    place, spread = np.arange(len(table)), _spread(table, "residual")
-    axes.errorbar(place, table.residual, spread, color=BLUE, marker="o", capsize=3)
-    axes.set_xticks(place, _ticks(table), fontsize=8)
+    x, bars = np.arange(len(table)), _error_bars(table, "residual")
+    axes.errorbar(x, table.residual, bars, color=BLUE, marker="o", capsize=3)
+    axes.set_xticks(x, _ticks(table), fontsize=8)
     return figure
 
 
 def error_by_history(table: pd.DataFrame) -> Figure:
-    """Draw the MSE of the model and of the bias baseline of each segment, with intervals."""
+    """Draw the MSE of the model and of user + item bias in each segment, with intervals."""
     figure, axes = canvas(f"Error by {HISTORY} (test)", f"{HISTORY} (and test ratings)", MSE)
-    place = np.arange(len(table))
+    x = np.arange(len(table))
     for name, label, color, shift in (
         ("base_mse", "user + item bias", ORANGE, 0.06),
         ("mse", "model", BLUE, -0.06),
     ):
-        spread = _spread(table, name)
-        axes.errorbar(
-            place + shift, table[name], spread, color=color, marker="o", capsize=3, label=label
-        )
-    axes.set_xticks(place, _ticks(table), fontsize=8)
+        bars = _error_bars(table, name)
+        axes.errorbar(x + shift, table[name], bars, color=color, marker="o", capsize=3, label=label)
+    axes.set_xticks(x, _ticks(table), fontsize=8)
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     return figure
 
 
 def segments(table: pd.DataFrame) -> Figure:
-    """Draw the gain over the bias baseline, a bar for each kind of title with its interval."""
-    table = table[table.n >= LEAST]
-    x = "MSE below that of user + item bias (%), with 95 % interval"
-    figure, axes = canvas("Gain by kind of title (test)", x, "", max(4.5, 0.22 * (len(table) + 6)))
+    """Draw a bar for each kind of title: the gain over user + item bias, with its interval."""
+    table = table[table.n >= MIN_RATINGS]
+    label = "reduction of the MSE of user + item bias (%), with 95 % interval"
+    height = max(4.5, 0.22 * (len(table) + 6))
+    figure, axes = canvas("Gain by kind of title (test)", label, "", height)
     ticks: dict[int, str] = {}
     for by in KINDS:
-        own = table[table.by == by]
-        own = own if by == "decade" else own.sort_values("gain", ascending=False)
-        place = max(ticks, default=-2) + 2 + np.arange(len(own))  # a gap between the ways
-        spread = 100 * _spread(own, "gain")
-        axes.barh(place, 100 * own.gain, color=BLUE, xerr=spread, ecolor="#444444", capsize=2)
-        labels = (f"{name} ({n:,})" for name, n in zip(own.segment, own.n, strict=True))
-        ticks |= dict(zip(place.tolist(), labels, strict=True))
+        rows = table[table.by == by]
+        rows = rows if by == "decade" else rows.sort_values("gain", ascending=False)
+        y = max(ticks, default=-2) + 2 + np.arange(len(rows))  # a gap before the next attribute
+        bars = 100 * _error_bars(rows, "gain")
+        axes.barh(y, 100 * rows.gain, color=BLUE, xerr=bars, ecolor="#444444", capsize=2)
+        labels = (f"{name} ({n:,})" for name, n in zip(rows.segment, rows.n, strict=True))
+        ticks |= dict(zip(y.tolist(), labels, strict=True))
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_yticks(list(ticks), list(ticks.values()), fontsize=8)
     axes.invert_yaxis()
@@ -128,13 +127,14 @@ def segments(table: pd.DataFrame) -> Figure:
 
 
 def embedding_map(points: pd.DataFrame) -> Figure:
-    """Draw the most rated titles where their embeddings put them, coloured by genre."""
-    figure, axes = canvas("Titles that are liked alike (t-SNE of embeddings)", "", "", 6.5)
+    """Draw the map of the most rated titles, coloured by genre and sized by ratings."""
+    title = "Titles liked by the same users are close (t-SNE of embeddings)"
+    figure, axes = canvas(title, "", "", 6.5)
     genres = [name for name in points.genre.value_counts().index if name != "other"]
     for genre, color in [("other", COLORS[-1]), *zip(genres, COLORS, strict=False)]:
-        own = points[points.genre == genre]
-        size = 6 + 60 * own.ratings / points.ratings.max()
-        axes.scatter(own.x, own.y, size, color=color, label=genre, alpha=0.8, linewidths=0)
+        rows = points[points.genre == genre]
+        size = 6 + 60 * rows.ratings / points.ratings.max()
+        axes.scatter(rows.x, rows.y, size, color=color, label=genre, alpha=0.8, linewidths=0)
     for row in points[points.name != ""].itertuples():
         axes.annotate(
             str(row.name)[:28], (row.x, row.y), (3, 3), textcoords="offset points", fontsize=6,

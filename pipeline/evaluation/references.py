@@ -1,6 +1,6 @@
-"""What evaluate finds that does not depend on the model: leaks, and the baselines' predictions.
+"""The part of evaluate that does not depend on the model: leak probes and baseline predictions.
 
-The jobs of a sweep that share tables and a process share this too.
+Jobs of a sweep that run in one process on the same tables share it by a cache.
 """
 
 from functools import lru_cache
@@ -13,18 +13,19 @@ from pipeline.arrays import Array, Floats
 from pipeline.evaluation import baselines, leaks
 from pipeline.evaluation.baselines import Biases, Pairs
 from pipeline.evaluation.metrics import Bootstrap
-from pipeline.evaluation.trees import inputs, trees
+from pipeline.evaluation.trees import fit_trees, inputs
 from pipeline.tables.rows import Tables, read_tables
 
 
 class References(NamedTuple):
-    """What a model is compared with, on the same split.
+    """What a model is compared with on the same split.
 
     Attributes:
-        leaks: what ``leaks.probe`` found.
+        leaks: results of ``leaks.probe``.
         pairs: the ratings before the test.
-        biases: fitted to these.
-        predictions: by name, which test rows [n] a baseline predicts, and these predictions [m].
+        biases: the user + item bias baseline, fitted to these.
+        predictions: by name of the baseline, a mask of the test rows it predicts (bool [n]) and
+            its predictions of these [m].
     """
 
     leaks: dict[str, Any]
@@ -37,50 +38,57 @@ class References(NamedTuple):
 def references(
     features: Path, scale: tuple[int, int], bootstrap: Bootstrap, max_ratings: int
 ) -> References:
-    """Look for leaks, then fit the baselines.
+    """Run the leak probes, then fit the baselines.
 
     Args:
-        features: folder of the feature tables, whose contents do not change.
+        features: folder of the feature tables; as it is a cache key, its contents must not change.
         scale: lowest and highest rating.
-        bootstrap: for the intervals; its seed is that of other draws too.
-        max_ratings: about how many ratings the slower baselines learn from at most.
+        bootstrap: for the intervals; its seed also draws the sample of users.
+        max_ratings: approximate limit on the ratings that the slower baselines learn from.
 
     Raises:
-        UserError: an input of the model contains ratings that it must not.
+        UserError: a probe found a leak.
     """
     tables = read_tables(features)
-    found = leaks.probe(tables, bootstrap)
+    probed = leaks.probe(tables, bootstrap)
     rows, rating = tables.rows("test")
     pairs = baselines.pairs_before_test(tables)
     biases = baselines.biases(pairs)
-    every = np.ones(len(rating), bool)
+    all_rows = np.ones(len(rating), bool)
     share = max_ratings / len(pairs.rating)
-    chosen = np.random.default_rng(bootstrap.seed).random(len(tables.users.numbers)) < share
+    sampled = np.random.default_rng(bootstrap.seed).random(len(tables.users.numbers)) < share
     predictions = {
-        "global_mean": (every, np.full(len(rating), biases.mean)),
-        "user_item_bias": (every, biases.predict(rows["user"], rows["item"])),
+        "global_mean": (all_rows, np.full(len(rating), biases.mean)),
+        "user_item_bias": (all_rows, biases.predict(rows["user"], rows["item"])),
     }
-    tested = chosen[rows["user"]]
-    for name, values in _slower(tables, pairs, biases, chosen).items():
-        predictions[name] = tested, values
-    clipped = {n: (there, np.clip(values, *scale)) for n, (there, values) in predictions.items()}
-    return References(found, pairs, biases, clipped)
+    of_sampled = sampled[rows["user"]]
+    for name, values in _slower(tables, pairs, biases, sampled).items():
+        predictions[name] = of_sampled, values
+    clipped = {n: (mask, np.clip(values, *scale)) for n, (mask, values) in predictions.items()}
+    return References(probed, pairs, biases, clipped)
 
 
-def _slower(tables: Tables, pairs: Pairs, biases: Biases, chosen: Array) -> dict[str, Floats]:
-    """Fit the baselines that take time to the ``chosen`` users; predict their test rows."""
-    learned = chosen[pairs.user]
-    some = Pairs(pairs.user[learned], pairs.item[learned], pairs.rating[learned])
-    rows, _ = tables.rows("test")
-    tested = chosen[rows["user"]]
-    asked = {name: column[tested] for name, column in rows.items()}
+def _slower(tables: Tables, pairs: Pairs, biases: Biases, sampled: Array) -> dict[str, Floats]:
+    """Fit the slower baselines to the ratings of sampled users, and predict their test rows.
+
+    Args:
+        tables: the feature tables.
+        pairs: the ratings before the test.
+        biases: fitted to all of ``pairs``.
+        sampled: mask of the user table, bool [users].
+    """
+    mask = sampled[pairs.user]
+    learned = Pairs(pairs.user[mask], pairs.item[mask], pairs.rating[mask])
+    test, _ = tables.rows("test")
+    mask = sampled[test["user"]]
+    test = {name: column[mask] for name, column in test.items()}
     train, rating = tables.rows("train")
-    there = chosen[train["user"]]
-    train = {name: column[there] for name, column in train.items()}
+    mask = sampled[train["user"]]
+    train = {name: column[mask] for name, column in train.items()}
     columns, codes = inputs(train, tables.users, tables.items)
-    fitted = trees(columns, rating[there], codes)
+    trees = fit_trees(columns, rating[mask], codes)
     return {
-        "item_neighbours": baselines.neighbours(some, biases, asked["user"], asked["item"]),
-        "matrix_factorisation": baselines.factorisation(some, asked["user"], asked["item"]),
-        "boosted_trees": fitted.predict(inputs(asked, tables.users, tables.items)[0]),
+        "item_neighbours": baselines.neighbours(learned, biases, test["user"], test["item"]),
+        "matrix_factorisation": baselines.factorisation(learned, test["user"], test["item"]),
+        "boosted_trees": trees.predict(inputs(test, tables.users, tables.items)[0]),
     }

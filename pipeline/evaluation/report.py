@@ -1,4 +1,4 @@
-"""metrics/report.html: one page that needs no network, with all that evaluate found."""
+"""metrics/report.html: all results of evaluate on one page that needs no network."""
 
 import base64
 import io
@@ -13,35 +13,35 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from pipeline.evaluation.labels import NAMES
-from pipeline.evaluation.leaks import GAIN, KNOWS
-from pipeline.evaluation.ranking import liked
+from pipeline.evaluation.leaks import MAX_GAIN, MIN_RATIO
+from pipeline.evaluation.ranking import lowest_liked
 from pipeline.evaluation.segments import TABLES
 from pipeline.settings.sections import Config
 
-FIGURES = {  # name: how it is called, in what it is measured, what it means
+FIGURES = {  # name: title, unit, meaning
     "mse": ("MSE", "squared rating points", "mean squared error"),
-    "rmse": ("RMSE", "rating points", "its root"),
-    "mae": ("MAE", "rating points", "mean distance from the true rating"),
-    "r2": ("R²", "", "share of the variance of ratings that is explained"),
+    "rmse": ("RMSE", "rating points", "square root of the MSE"),
+    "mae": ("MAE", "rating points", "mean absolute error"),
+    "r2": ("R²", "", "share of the variance of ratings that the predictions explain"),
     "calibration_error": (
         "calibration error", "rating points",
-        "how far the mean of ratings that are predicted alike is from the prediction, on average",
+        "mean distance between mean prediction and mean rating in groups of like predictions",
     ),
     "log_likelihood": (
-        "log-likelihood", "nats", "mean log of the probability that the model gave the true rating"
+        "log-likelihood", "nats", "mean log of the probability that the model gives the true rating"
     ),
 }  # fmt: skip
-PICTURES = {  # name: what it shows, for those who do not see it too
-    "calibration": "Mean rating against mean prediction in twenty groups of test ratings.",
+PICTURES = {  # name: caption, which is also the text for screen readers
+    "calibration": "Mean rating against mean prediction in twenty groups by prediction.",
     "residual_by_rating": "Mean residual by true rating. Low ratings are predicted too high and "
-    "high ones too low: any honest prediction is drawn to the middle.",
+    "high ones too low: any honest prediction shrinks towards the mean.",
     "residual_by_popularity": "Mean residual by number of training ratings of the title.",
     "error_by_history": "MSE of the model and of user + item bias by number of training ratings of "
     "the user, with intervals.",
-    "segments": "Share of the MSE of user + item bias that the model takes away, by type, decade "
-    "and genre, with intervals.",
-    "embedding_map": "The most rated titles, laid out so that those whose embeddings point in like "
-    "directions are near to each other.",
+    "segments": "Reduction of the MSE of user + item bias by the model, by type, decade and genre, "
+    "with intervals.",
+    "embedding_map": "The most rated titles, laid out by t-SNE: titles are close if their "
+    "embeddings point in like directions.",
     "learning_curve": "MSE of the network by epoch, on training and validation rows.",
 }
 
@@ -53,14 +53,14 @@ def page(
     drawn: dict[str, Figure],
     metrics: Path,
 ) -> str:
-    """Write the page.
+    """Return the HTML of the page.
 
     Args:
-        config: of the run.
-        figures: of metrics/evaluate.json.
-        tables: of the plots by name.
-        drawn: the pictures by name.
-        metrics: folder with what the stages before evaluate tell.
+        config: all settings.
+        figures: contents of metrics/evaluate.json.
+        tables: tables of the plots, by name.
+        drawn: pictures, by name.
+        metrics: folder with clean.json and train.json, the figures of earlier stages.
     """
     environment = Environment(
         loader=PackageLoader("pipeline", "evaluation"),
@@ -74,7 +74,7 @@ def page(
     environment.filters["png"] = _png
     environment.filters["count"] = lambda value: f"{value:,}"
     scale = config.dataset.min_rating, config.dataset.max_rating
-    told = {
+    stages = {
         name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("clean", "train")
     }
@@ -82,19 +82,19 @@ def page(
         config=config,
         settings=OmegaConf.to_yaml(OmegaConf.create(asdict(config))),
         figures=figures,
-        told=told,
+        stages=stages,
         names=NAMES,
         described=FIGURES,
         segments=pd.concat(tables[name] for name in TABLES).to_dict("records"),
         pictures=[(drawn[name], text) for name, text in PICTURES.items() if name in drawn],
-        liked=liked(scale),
-        gain_limit=GAIN,
-        knows_limit=KNOWS,
+        lowest_liked=lowest_liked(scale),
+        max_gain=MAX_GAIN,
+        min_ratio=MIN_RATIO,
     )
 
 
 def _png(figure: Figure) -> str:
-    """Encode a picture for the page itself."""
+    """Encode a picture as base64, to embed it in the page."""
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     return base64.b64encode(file.getvalue()).decode("ascii")

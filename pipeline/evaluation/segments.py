@@ -1,8 +1,8 @@
-"""Where the model is good and where not: the error by kind of user, of title and of rating."""
+"""Errors by segment: by kind of user, of title and of rating."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,23 +13,23 @@ from pipeline.evaluation.metrics import Bootstrap, percentiles
 
 HISTORY, POPULARITY = "training ratings of the user", "training ratings of the title"
 KINDS = ("type", "decade", "genre")
-TABLES = {  # what goes to one table and picture
+TABLES = {  # table and picture: the segmentations in it
     "error_by_history": (HISTORY,),
     "residual_by_popularity": (POPULARITY,),
     "residual_by_rating": ("true rating",),
     "segments": KINDS,
 }
-COUNTS = (0, 1, 6, 21, 101, 1001)  # smallest count of training ratings of each class
+COUNTS = (0, 1, 6, 21, 101, 1001)  # lower bounds of the classes of training counts
 
 
-class Segments(NamedTuple):
-    """One way to divide the rows.
+class Segmentation(NamedTuple):
+    """One division of the test rows into segments.
 
     Attributes:
-        by: what it goes by.
-        names: of the segments, in the order they are shown.
-        rows: numbers of the rows [m]; a row may be in several segments, or in none.
-        codes: the segment of each of these [m].
+        by: name of the quantity that divides them.
+        names: names of the segments, in the order of display.
+        rows: indices of rows [m]; a row may be in several segments, or in none.
+        codes: index of the segment of each of these [m].
     """
 
     by: str
@@ -39,59 +39,80 @@ class Segments(NamedTuple):
 
 
 def tables(
-    ways: Iterator[Segments], error: Floats, base: Floats, user: Ints, bootstrap: Bootstrap
+    segmentations: Iterator[Segmentation],
+    error: Floats,
+    base: Floats,
+    user: Ints,
+    bootstrap: Bootstrap,
 ) -> dict[str, pd.DataFrame]:
-    """Measure each segment, and sort what ``measured`` returns into TABLES."""
-    found = measured(ways, error, base, user, bootstrap)
-    return {name: found[found["by"].isin(by)] for name, by in TABLES.items()}
+    """Return ``measure`` of all segments, divided into TABLES."""
+    measured = measure(segmentations, error, base, user, bootstrap)
+    return {name: measured[measured["by"].isin(by)] for name, by in TABLES.items()}
 
 
-def measured(
-    ways: Iterator[Segments], error: Floats, base: Floats, user: Ints, bootstrap: Bootstrap
+def measure(
+    segmentations: Iterator[Segmentation],
+    error: Floats,
+    base: Floats,
+    user: Ints,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Measure each segment.
 
     Args:
-        ways: the ways to divide the rows.
-        error, base: prediction less rating, of the model and of the bias baseline [n].
-        user: whose rating each is [n].
+        segmentations: the divisions of the rows.
+        error, base: prediction - rating, of the model and of user + item bias [n].
+        user: user of each row [n].
         bootstrap: for the intervals.
 
     Returns:
-        A row for each segment that is not empty: by, segment, n (ratings); mse; base_mse, that of
-        the baseline; residual, the mean error; gain, the share of the baseline's MSE that the model
-        takes away; and the 95 % interval of each: mse_low, mse_high, ….
+        A row for each segment that is not empty: by; segment; n (ratings); mse; base_mse, that of
+        user + item bias; residual, the mean error; gain, 1 - mse / base_mse; and the 95 % interval
+        of each: mse_low, mse_high, ….
     """
     codes, people = pd.factorize(user)
-    columns = {"n": None, "mse": error**2, "base_mse": base**2, "residual": error}
-    entries = []
-    for way in ways:
-        number = len(way.names)
-        cells = codes[way.rows] * number + way.codes
-        sums = np.stack(
-            [
-                np.bincount(cells, values if values is None else values[way.rows], shape)
-                for shape in [len(people) * number]
-                for values in columns.values()
-            ]
-        ).reshape(len(columns), len(people), number)
-        flat = sums.transpose(1, 0, 2).reshape(len(people), -1)
-        drawn = bootstrap.totals(flat).reshape(-1, len(columns), number)
-        values, spread = _figures(sums.sum(1)[None]), _figures(drawn)
-        for code in np.flatnonzero(sums[0].sum(0)):
-            entry = {"by": way.by, "segment": way.names[code], "n": int(sums[0, :, code].sum())}
-            for name in values:
-                low, high = percentiles(spread[name][:, code])
-                entry |= {name: float(values[name][0, code])}
-                entry |= {f"{name}_low": low, f"{name}_high": high}
-            entries.append(entry)
+    columns = [None, error**2, base**2, error]
+    entries: list[dict[str, Any]] = []
+    for segmentation in segmentations:
+        sums = _sums(segmentation, columns, codes, len(people))
+        entries += _entries(segmentation, sums, bootstrap)
     return pd.DataFrame(entries)
+
+
+def _sums(
+    segmentation: Segmentation, columns: list[Floats | None], codes: Ints, users: int
+) -> Array:
+    """Sum columns [n] by user and segment, None for counts: [columns, users, segments]."""
+    segments = len(segmentation.names)
+    cells = codes[segmentation.rows] * segments + segmentation.codes
+    sums = [
+        np.bincount(cells, None if column is None else column[segmentation.rows], users * segments)
+        for column in columns
+    ]
+    return np.stack(sums).reshape(len(columns), users, segments)
+
+
+def _entries(
+    segmentation: Segmentation, sums: Floats, bootstrap: Bootstrap
+) -> Iterator[dict[str, Any]]:
+    """Yield the row of each segment that is not empty, from sums [4, users, segments]."""
+    columns, users, segments = sums.shape
+    flat = sums.transpose(1, 0, 2).reshape(users, -1)
+    draws = _figures(bootstrap.totals(flat).reshape(-1, columns, segments))
+    point = _figures(sums.sum(1)[None])
+    for code in np.flatnonzero(sums[0].sum(0)):
+        n = int(sums[0, :, code].sum())
+        entry = {"by": segmentation.by, "segment": segmentation.names[code], "n": n}
+        for name, values in point.items():
+            low, high = percentiles(draws[name][:, code])
+            entry |= {name: float(values[0, code]), f"{name}_low": low, f"{name}_high": high}
+        yield entry
 
 
 def _figures(sums: Floats) -> dict[str, Floats]:
     """Turn sums [draws, 4, segments] into figures [draws, segments]."""
     n, squared, base, error = np.moveaxis(sums, 1, 0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # of a segment that was not drawn
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw may have no row of a segment
         return {
             "mse": squared / n,
             "base_mse": base / n,
@@ -100,12 +121,12 @@ def _figures(sums: Floats) -> dict[str, Floats]:
         }
 
 
-def ways(rows: dict[str, Array], rating: Floats, features: Path) -> Iterator[Segments]:
-    """Divide the test rows by training ratings of user and title, by what the title is, by rating.
+def segmentations(rows: dict[str, Array], rating: Floats, features: Path) -> Iterator[Segmentation]:
+    """Yield the divisions of the test rows: by training counts, kinds of title, and true rating.
 
     Args:
-        rows: the test rows.
-        rating: their ratings.
+        rows: columns of the test rows [n].
+        rating: their ratings [n].
         features: folder of the feature tables.
     """
     every = np.arange(len(rating))
@@ -117,40 +138,46 @@ def ways(rows: dict[str, Array], rating: Floats, features: Path) -> Iterator[Seg
     names.append(f"{COUNTS[-1]}+")
     for by, count in ((HISTORY, "user_count"), (POPULARITY, "item_count")):
         codes = np.searchsorted(COUNTS, rows[count], side="right") - 1
-        yield Segments(by, names, every, codes)
+        yield Segmentation(by, names, every, codes)
 
     titles = read_titles(features)
     for by in KINDS:
-        yield _listed(by, titles[by], rows["item"])
+        yield _by_title(by, titles[by], rows["item"])
 
     grades = np.unique(rating.astype(int))
     codes = np.searchsorted(grades, rating.astype(int))
-    yield Segments("true rating", [str(grade) for grade in grades], every, codes)
+    yield Segmentation("true rating", [str(grade) for grade in grades], every, codes)
 
 
-def _listed(by: str, values: pd.Series, item: Ints) -> Segments:
-    """Divide rows by the values of their title, of which there may be several or none."""
+def _by_title(by: str, values: pd.Series, item: Ints) -> Segmentation:
+    """Divide rows by an attribute of their title, which may have several values or none.
+
+    Args:
+        by: name of the attribute.
+        values: list of values of each title [titles].
+        item: title of each row [n].
+    """
     kinds, codes = np.unique(np.concatenate([[""], *values]), return_inverse=True)
     lengths = values.str.len().to_numpy()
-    first = 1 + lengths.cumsum() - lengths  # of each title in ``codes``
-    each = lengths[item]
-    rows = np.repeat(np.arange(len(item)), each)
-    place = np.arange(len(rows)) - np.repeat(each.cumsum() - each, each)
-    return Segments(by, kinds.tolist(), rows, codes[first[item[rows]] + place])
+    first = 1 + lengths.cumsum() - lengths  # index in ``codes`` of the first value of each title
+    repeats = lengths[item]
+    rows = np.repeat(np.arange(len(item)), repeats)
+    within = np.arange(len(rows)) - np.repeat(repeats.cumsum() - repeats, repeats)
+    return Segmentation(by, kinds.tolist(), rows, codes[first[item[rows]] + within])
 
 
 def read_titles(features: Path) -> pd.DataFrame:
-    """Read what the titles are called and are, in the order of the item table.
+    """Read names and kinds of the titles, in the order of the item table.
 
     Returns:
-        title, count (of training ratings); genre, type and decade: arrays of text, which may be
-        empty. Row 0 is any unknown title.
+        title; count (training ratings); genre, type and decade: lists of text, empty where not
+        known. Row 0 is any unknown title.
     """
     titles = pq.read_table(features / "titles.parquet").to_pandas()
     counts = pq.read_table(features / "items.parquet", columns=["item_count"])["item_count"]
     decade = (titles["year"] // 10 * 10).map("{:.0f}s".format, na_action="ignore")
 
-    def one(values: pd.Series) -> pd.Series:
+    def as_lists(values: pd.Series) -> pd.Series:
         return values.map(lambda value: [value] if isinstance(value, str) else [])
 
     return pd.DataFrame(
@@ -158,7 +185,7 @@ def read_titles(features: Path) -> pd.DataFrame:
             "title": titles["title"],
             "count": counts.to_numpy(),
             "genre": titles["genres"].map(list),
-            "type": one(titles["type"]),
-            "decade": one(decade),
+            "type": as_lists(titles["type"]),
+            "decade": as_lists(decade),
         }
     )

@@ -1,4 +1,4 @@
-"""Boosted trees on the features of the model: a baseline, and what probes look for leaks with."""
+"""Gradient-boosted trees on the features of the model: a baseline, and the tool of a leak probe."""
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -7,18 +7,19 @@ from pipeline.arrays import Array, Floats, indicators
 from pipeline.tables.entities import Entities
 
 TREES = {"max_iter": 100, "learning_rate": 0.1, "max_leaf_nodes": 31, "early_stopping": False}
-MOST_CODES = 255  # that scikit-learn's trees can tell apart
+MAX_CATEGORIES = 255  # limit of scikit-learn's histogram trees; rarer values share the last one
 
 
 def inputs(rows: dict[str, Array], users: Entities, items: Entities) -> tuple[Array, list[int]]:
-    """Lay the features of the model out as columns for trees.
+    """Return the features of the model as one matrix.
 
     Args:
-        rows: as ``read_rows`` gives them [n].
-        users, items: what is known of both sides.
+        rows: columns of ratings [n], as ``read_rows`` returns them.
+        users, items: the user and item tables.
 
     Returns:
-        float32 [n, k], with NaN for the mean of no ratings; which of the columns are codes.
+        float32 [n, k], NaN where a user or title has no mean rating; indices of the categorical
+        columns.
     """
     columns: list[Array] = []
     for name in ("user", "item"):
@@ -28,13 +29,18 @@ def inputs(rows: dict[str, Array], users: Entities, items: Entities) -> tuple[Ar
     numbers = [users.numbers[rows["user"]], items.numbers[rows["item"]]]
     genres = indicators(items.codes["genres"], items.words["genres"])
     codes = np.concatenate([items.codes[name] for name in ("type", "source")], 1)
-    codes = np.minimum(codes, MOST_CODES - 1)[rows["item"]]
+    codes = np.minimum(codes, MAX_CATEGORIES - 1)[rows["item"]]
     parts = [np.stack(columns, 1), *numbers, genres[rows["item"]], codes]
     table = np.concatenate(parts, 1, dtype=np.float32)
     return table, [table.shape[1] - 2, table.shape[1] - 1]
 
 
-def trees(train: Array, rating: Floats, codes: list[int]) -> HistGradientBoostingRegressor:
-    """Fit scikit-learn's gradient-boosted trees on what ``inputs`` returns."""
+def fit_trees(columns: Array, rating: Floats, codes: list[int]) -> HistGradientBoostingRegressor:
+    """Fit scikit-learn's gradient-boosted trees to ratings [n].
+
+    Args:
+        columns, codes: features [n, k] and indices of the categorical ones, from ``inputs``.
+        rating: ratings [n].
+    """
     model = HistGradientBoostingRegressor(**TREES, categorical_features=codes, random_state=0)
-    return model.fit(train, rating)
+    return model.fit(columns, rating)

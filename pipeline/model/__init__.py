@@ -1,14 +1,14 @@
-"""The Wide & Deep model. Importing this package starts TensorFlow, which takes seconds."""
+"""The Wide & Deep model in TensorFlow; importing this package takes seconds."""
 
 import os
 
-# TensorFlow greets on the terminal before it reads its own log level.
+# TensorFlow prints to stderr before it reads this log level, so stderr is muted as well.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # twice as fast where matrices are small
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # twice as fast on small matrices
 STDERR = 2
 _terminal = os.dup(STDERR)
-with open(os.devnull, "wb") as _nowhere:  # noqa: PTH123
-    os.dup2(_nowhere.fileno(), STDERR)
+with open(os.devnull, "wb") as _null:  # noqa: PTH123
+    os.dup2(_null.fileno(), STDERR)
 try:
     import tensorflow as tf
 finally:
@@ -17,10 +17,13 @@ finally:
 
 
 def use_threads(number: int | None) -> None:
-    """Let TensorFlow use so many cores, None for all of its share; before it computes anything.
+    """Set how many cores TensorFlow uses; call this before its first operation.
 
-    Each operation has one of them: shared out, its sums would depend on which thread is first, and
-    no two runs would be the same. There is enough to do side by side.
+    Independent operations run in parallel, each on one thread. Threads that share a sum would add
+    its parts in the order they finish, and no two runs would be the same.
+
+    Args:
+        number: cores; None for ``TF_NUM_INTEROP_THREADS``, or all cores if that is not set.
     """
     share = int(os.environ.get("TF_NUM_INTEROP_THREADS", os.cpu_count() or 1))
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -1,4 +1,7 @@
-"""Lists for all users at once: matrix products find candidates, and these alone are predicted."""
+"""Recommendations for all users at once.
+
+A matrix product over some of the draws picks candidates; only these are predicted exactly.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,86 +10,100 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.arrays import Array
-from pipeline.recommender.catalogue import Wanted
-from pipeline.recommender.recommender import ANYTHING, Recommender
+from pipeline.recommender.catalogue import Filters
+from pipeline.recommender.recommender import NO_FILTERS, Recommender
 from pipeline.recommender.scorer import THREADS
 
-USERS = 256  # in a block: a block's table of users times titles stays small
-CANDIDATES = 8  # times as many titles as are asked for
-WIDTH = 320  # numbers of a user, of as many draws as have them, that candidates are found with
+USERS_PER_CHUNK = 256  # bounds the memory of a chunk's users × titles matrix
+CANDIDATES = 8  # candidates per listed title
+WIDTH = 320  # columns of the matrix product: as many draws as fit into them find candidates
 SCHEMA = pa.schema(
     {"user_id": pa.int64(), "rank": pa.int32(), "anime_id": pa.int64(), "prediction": pa.float32()}
 )
 
 
-class Everyone:
-    """Lists the titles with the highest predictions for every user who rated anything.
+class BatchRecommender:
+    """Lists the titles with the highest predictions for every user with ratings.
 
-    Without draws there is no matrix product that comes near the predictions, and each user's are
-    worked out for the whole catalogue.
+    The network has no such matrix product, so without draws the whole catalogue is predicted for
+    each user.
 
     Args:
         recommender: the model.
-        number: how many titles for each user at most.
-        wanted: what the titles must be.
+        number: at most this many titles per user.
+        filters: which titles may be listed.
 
     Raises:
-        UserError: no title can be as wanted.
+        UserError: the filters contradict each other, or name an unknown genre or type.
     """
 
-    def __init__(self, recommender: Recommender, number: int, wanted: Wanted = ANYTHING) -> None:
-        self.recommender, self.number, self.wanted = recommender, number, wanted
-        self.good = recommender.catalogue.chosen(wanted)
+    def __init__(
+        self, recommender: Recommender, number: int, filters: Filters = NO_FILTERS
+    ) -> None:
+        self.recommender, self.number, self.filters = recommender, number, filters
+        self._allowed = recommender.catalogue.matching(filters)
         scorer = recommender.scorer
         if scorer.draws:
-            every = max(1, len(scorer.draws) * scorer.layout.embedding // WIDTH)
-            self.some = scorer.draws[::every]
-            parts = [*scorer.embeddings[::every], scorer.offset[::every].mean(0)[:, None]]
+            step = max(1, len(scorer.draws) * scorer.layout.embedding // WIDTH)
+            self._draws = scorer.draws[::step]
+            parts = [*scorer.embeddings[::step], scorer.offset[::step].mean(0)[:, None]]
             if scorer.layout.wide:
                 parts.append(scorer.attributes)
-            self.titles_side = np.concatenate(parts, 1).T
+            self._title_side = np.concatenate(parts, 1).T
 
     def lists(self) -> Iterator[pa.RecordBatch]:
-        """Yield the lists of a block of users at a time, in SCHEMA, the best of each user first."""
+        """Yield the lists of one chunk of users at a time, in SCHEMA, by user and rank."""
         users = self.recommender.raters
-        blocks = (users[i : i + USERS] for i in range(0, len(users), USERS))
+        chunks = (users[i : i + USERS_PER_CHUNK] for i in range(0, len(users), USERS_PER_CHUNK))
         blas = self.recommender.scorer.blas.limit(limits=1)
         with ThreadPoolExecutor(THREADS) as pool, blas:
-            yield from pool.map(self._block, blocks)
+            yield from pool.map(self._chunk, chunks)
 
-    def _block(self, user: Array) -> pa.RecordBatch:
+    def _chunk(self, user: Array) -> pa.RecordBatch:
+        """Return the lists of users, ascending rows of the user table."""
         recommender = self.recommender
         seen = np.zeros((len(user), recommender.scorer.n_titles), bool)
-        rater, item, _ = recommender.rated(user[0], user[-1])
+        rater, item, _ = recommender.ratings(user[0], user[-1])
         seen[np.searchsorted(user, rater), item] = True
-        good = recommender.catalogue.unseen(self.good, seen, self.wanted)
-        if recommender.scorer.draws:
-            near = np.where(good, self._near(user), -np.inf)
-            most = min(CANDIDATES * self.number, near.shape[1])
-            item = np.argpartition(near, -most)[:, -most:]
-            score = recommender.scorer.pairs(user, item)
-        else:
-            item = np.broadcast_to(np.arange(good.shape[1]), good.shape)
-            scorer = recommender.scorer
-            score = np.stack([scorer.scores(scorer.known(one)) for one in user])
-        score = np.where(np.take_along_axis(good, item, 1), score, -np.inf)
+        allowed = recommender.catalogue.unseen(self._allowed, seen, self.filters)
+        item, score = self._predicted(user, allowed)
+        score = np.where(np.take_along_axis(allowed, item, 1), score, -np.inf)
         best = np.argsort(-score, kind="stable")[:, : self.number]
         item, score = (np.take_along_axis(table, best, 1) for table in (item, score))
-        place, rank = np.nonzero(np.isfinite(score))
+        row, rank = np.nonzero(np.isfinite(score))
         columns = {
-            "user_id": recommender.users.of_row[user[place]],
+            "user_id": recommender.users.of_row[user[row]],
             "rank": (rank + 1).astype(np.int32),
-            "anime_id": recommender.catalogue.ids.of_row[item[place, rank]],
-            "prediction": score[place, rank],
+            "anime_id": recommender.catalogue.ids.of_row[item[row, rank]],
+            "prediction": score[row, rank],
         }
         return pa.record_batch(columns, SCHEMA)
 
-    def _near(self, user: Array) -> Array:
-        """Return mean scores of some draws, less what is the same for all titles of a user."""
+    def _predicted(self, user: Array, allowed: Array) -> tuple[Array, Array]:
+        """Return candidates and their predictions, both [users, candidates].
+
+        Args:
+            user: rows of the user table [users].
+            allowed: which titles may be listed for each user: bool [users, titles].
+        """
         scorer = self.recommender.scorer
-        weights = [scorer.layout.split(scorer.weights(draw, user)) for draw in self.some]
+        if not scorer.draws:
+            item = np.broadcast_to(np.arange(allowed.shape[1]), allowed.shape)
+            return item, np.stack([scorer.scores(scorer.taste(row)) for row in user])
+        approximate = np.where(allowed, self._approximate(user), -np.inf)
+        candidates = min(CANDIDATES * self.number, approximate.shape[1])
+        item = np.argpartition(approximate, -candidates)[:, -candidates:]
+        return item, scorer.pairs(user, item)
+
+    def _approximate(self, user: Array) -> Array:
+        """Return the mean latent scores over some draws [users, titles], up to a user's constant.
+
+        What is the same for all titles of a user does not change their order and is left out.
+        """
+        scorer = self.recommender.scorer
+        weights = [scorer.layout.split(scorer.user_weights(draw, user)) for draw in self._draws]
         parts = [embedding / len(weights) for embedding, _, _ in weights]
         parts.append(np.ones((len(user), 1), np.float32))
         if scorer.layout.wide:
             parts.append(np.mean([crosses for _, _, crosses in weights], 0))
-        return np.concatenate(parts, 1) @ self.titles_side
+        return np.concatenate(parts, 1) @ self._title_side

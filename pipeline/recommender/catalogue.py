@@ -1,4 +1,4 @@
-"""The catalogue in words: titles found by name or id, and chosen by what they are."""
+"""The catalogue: what titles are called and what they are; search by name, and filters."""
 
 import re
 from collections.abc import Sequence
@@ -14,11 +14,13 @@ from pipeline.arrays import Array
 from pipeline.errors import UserError
 from pipeline.recommender.ids import Ids
 
-ALIKE, SIMILAR = 75, 60  # per cent: less than that is another title; not worth a look
-SUGGESTED = 3
-LONGEST = 200  # letters that are compared: more take long, and no title has them
-# What follows the name of a title in that of one that goes on with it.
-GOES_ON = re.compile(
+# Similarity in per cent: from SAME_TITLE a name is a misspelling of a title's name, from SIMILAR a
+# search shows the title.
+SAME_TITLE, SIMILAR = 75, 60
+SUGGESTIONS = 3
+MAX_LENGTH = 200  # characters to compare: longer names would be slow, and no title has one
+# How the name of a sequel continues the name of its predecessor.
+CONTINUATION = re.compile(
     r"\s*([:.!'°(-]|(the |\d+(st|nd|rd|th) )?(final|season|part|cour|movie|ova|ona|special|recap)"
     r"|\d|i{2,3}\b|iv\b|v\b|r\d|s\d|picture drama|nd\b)",
     re.IGNORECASE,
@@ -26,21 +28,21 @@ GOES_ON = re.compile(
 
 
 class Rated(NamedTuple):
-    """A title, by id or name, and the rating it was given."""
+    """A rating of a title, which is given by id or name."""
 
     title: str
     rating: float
 
 
-class Wanted(NamedTuple):
-    """What titles are asked for; None, or nothing, for any.
+class Filters(NamedTuple):
+    """Which titles may be listed; empty or None excludes nothing.
 
     Attributes:
-        genres: all of which a title must have.
-        without: genres none of which it may have.
-        types: such as TV or Movie, one of which it must be.
-        years: first and last year of its start.
-        sequels: whether titles that go on with one that was not rated are wanted too.
+        genres: a title must have all of these genres.
+        without: a title must have none of these genres.
+        types: a title must have one of these types, such as TV or Movie.
+        years: first and last year in which a title may have begun.
+        sequels: whether to list sequels of titles that the user has not rated.
     """
 
     genres: Sequence[str] = ()
@@ -51,14 +53,14 @@ class Wanted(NamedTuple):
 
 
 class Catalogue:
-    """Titles by row of the item table.
+    """The titles by row of the item table; row 0 stands for any unknown title.
 
     Attributes:
-        ids: of the titles.
-        names, english: lists of text or None.
-        genres: lists of lists.
-        types: list of text or None.
-        years: float64 [titles], NaN where unknown.
+        ids: ids of the titles.
+        names, english: original and English names, text or None.
+        genres: genres of each title, a list of lists.
+        types: types, text or None.
+        years: years in which the titles began, float64 [titles], NaN where unknown.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,141 +70,157 @@ class Catalogue:
             table[name].to_pylist() for name in ("title", "english", "genres", "type")
         )
         self.years = table["year"].cast("float64").to_numpy(zero_copy_only=False)
-        self._choices: dict[str, int] = {}
-        for names in (self.english, self.names):  # of two titles with a name, the original counts
+        self._row_of: dict[str, int] = {}
+        # Later entries overwrite: an original name wins over an English one, a low row over others.
+        for names in (self.english, self.names):
             for row in range(len(names) - 1, 0, -1):
                 if names[row]:
-                    self._choices[utils.default_process(names[row])] = row
-        self._names = list(self._choices)
+                    self._row_of[utils.default_process(names[row])] = row
+        self._processed = list(self._row_of)
 
     @cached_property
     def by_genre(self) -> dict[str, Array]:
-        """The rows of the titles of each genre, in the order of the alphabet."""
+        """Rows of the titles of each genre, genres in alphabetical order."""
         return _by_value(self.genres)
 
     @cached_property
     def by_type(self) -> dict[str, Array]:
-        """The same of each type."""
+        """Rows of the titles of each type, types in alphabetical order."""
         return _by_value([[kind] if kind else [] for kind in self.types])
 
     @cached_property
-    def before(self) -> Array:
-        """The row of the title that each title goes on with, 0 for none: int64 [titles].
+    def predecessor(self) -> Array:
+        """The row of the title that each title is a sequel of, 0 for none: int64 [titles].
 
-        MyAnimeList's files do not tell; it is taken from names: "X Season 2" goes on with "X",
-        where X began no later.
+        MyAnimeList's files do not say, so it is inferred from names: "X Season 2" is a sequel of
+        "X" unless X began later.
         """
         first = {name: row for row, name in reversed(list(enumerate(self.names))) if name}
-        found = np.zeros(len(self.names), np.int64)
+        predecessor = np.zeros(len(self.names), np.int64)
         for row, name in enumerate(self.names):
-            ends = [i for i in range(2, len(name or "")) if GOES_ON.match(name, i)]
+            ends = [i for i in range(2, len(name or "")) if CONTINUATION.match(name, i)]
             rows = (first.get(name[:end].rstrip(), 0) for end in reversed(ends))
-            found[row] = next((r for r in rows if r and not self.years[r] > self.years[row]), 0)
-        return found
+            earlier = (r for r in rows if r and not self.years[r] > self.years[row])
+            predecessor[row] = next(earlier, 0)
+        return predecessor
 
-    def search(self, typed: str, number: int) -> list[int]:
-        """Return the rows of titles whose names are most like what was typed, the nearest first."""
-        near = self._nearest(typed, 4 * number)
-        rows = [self._choices[name] for name, score, _ in near if score >= SIMILAR]
+    def search(self, query: str, number: int) -> list[int]:
+        """Return the rows of the titles with the most similar names, the most similar first."""
+        matches = self._most_similar(query, 4 * number)  # a title may match by both of its names
+        rows = [self._row_of[name] for name, score, _ in matches if score >= SIMILAR]
         return list(dict.fromkeys(rows))[:number]
 
-    def _nearest(self, typed: str, number: int) -> list[tuple[str, float, int]]:
-        asked = utils.default_process(typed[:LONGEST])
-        return process.extract(asked, self._names, scorer=fuzz.WRatio, limit=number)
+    def _most_similar(self, query: str, number: int) -> list[tuple[str, float, int]]:
+        """Return (processed name, similarity in per cent, position) of the most similar names."""
+        processed = utils.default_process(query[:MAX_LENGTH])
+        return process.extract(processed, self._processed, scorer=fuzz.WRatio, limit=number)
 
-    def row(self, asked: str) -> int:
-        """Find a title by its id, or by its name or English name, however it is typed.
-
-        A number is an id, or the very name: no other name is near to one.
+    def row(self, query: str) -> int:
+        """Find a title by its id, its name or its English name; misspelled names are found too.
 
         Raises:
-            UserError: there is none like it; the message names the nearest ones.
+            UserError: no title has this id or a similar name; the message suggests names.
         """
-        if row := self.ids.find(asked.strip()):
+        if row := self.ids.find(query.strip()):
             return row
-        typed = utils.default_process(asked)
-        if typed in self._choices:
-            return self._choices[typed]
-        if typed.isdecimal():
-            raise UserError(f"no title is called {asked[:LONGEST]!r}, and none has it for an id.")
-        near = self._nearest(asked, SUGGESTED)
-        if near and near[0][1] >= ALIKE and typed:
-            return self._choices[near[0][0]]
-        names = "; ".join(str(self.name(self._choices[name])) for name, _, _ in near)
-        raise UserError(f"no title is called {asked[:LONGEST]!r}; the nearest are {names}.")
+        processed = utils.default_process(query)
+        if processed in self._row_of:
+            return self._row_of[processed]
+        shown = repr(query[:MAX_LENGTH])
+        if processed.isdecimal():  # numbers are similar to many names, and misspell none
+            raise UserError(f"no title is called {shown}, and none has this id.")
+        matches = self._most_similar(query, SUGGESTIONS)
+        if matches and matches[0][1] >= SAME_TITLE and processed:
+            return self._row_of[matches[0][0]]
+        names = "; ".join(str(self.name(self._row_of[name])) for name, _, _ in matches)
+        raise UserError(f"no title is called {shown}; the most similar names are {names}.")
 
     def name(self, row: int) -> str:
-        """Return what a title is called, or its id."""
+        """Return the name of a title, or its id if it has no name."""
         return self.names[row] or self.english[row] or f"title {self.ids.of_row[row]}"
 
-    def chosen(self, wanted: Wanted) -> Array:
-        """Say which titles are as wanted: bool [titles].
+    def describe(self, row: int) -> dict[str, Any]:
+        """Return anime_id, title, type, year and genres of a title."""
+        year = self.years[row]
+        return {
+            "anime_id": int(self.ids.of_row[row]),
+            "title": self.name(row),
+            "type": self.types[row],
+            "year": None if np.isnan(year) else int(year),
+            "genres": self.genres[row],
+        }
+
+    def matching(self, filters: Filters) -> Array:
+        """Return which titles match the filters: bool [titles]. ``unseen`` excludes sequels.
 
         Raises:
-            UserError: nothing can be as wanted, or a genre or type is unknown.
+            UserError: the filters contradict each other, or name an unknown genre or type.
         """
-        have, lack = (_rows("genre", own, self.by_genre) for own in (wanted.genres, wanted.without))
-        kinds = _rows("type", wanted.types, self.by_type)
-        both = set(map(str.lower, wanted.genres)) & set(map(str.lower, wanted.without))
+        required = _rows("genre", filters.genres, self.by_genre)
+        excluded = _rows("genre", filters.without, self.by_genre)
+        types = _rows("type", filters.types, self.by_type)
+        both = set(map(str.lower, filters.genres)) & set(map(str.lower, filters.without))
         if both:
-            raise UserError(f"genre {', '.join(sorted(both))}: both wanted and not wanted.")
-        first, last = wanted.years
+            raise UserError(f"genre {', '.join(sorted(both))}: both required and excluded.")
+        first, last = filters.years
         if first is not None and last is not None and first > last:
             raise UserError(f"years: {first} is after {last}.")
-        good = np.ones(len(self.names), bool)
-        good[0] = False
-        for rows in have:
-            good &= self._marked([rows])
-        good &= ~self._marked(lack)
-        if kinds:
-            good &= self._marked(kinds)
+        matching = np.ones(len(self.names), bool)
+        matching[0] = False
+        for rows in required:
+            matching &= self._marked([rows])
+        matching &= ~self._marked(excluded)
+        if types:
+            matching &= self._marked(types)
         if first is not None:
-            good &= self.years >= first  # a year that is not known is not as wanted
+            matching &= self.years >= first  # False where the year is unknown
         if last is not None:
-            good &= self.years <= last
-        return good
+            matching &= self.years <= last
+        return matching
 
-    def _marked(self, rows: Sequence[Array]) -> Array:
+    def _marked(self, groups: Sequence[Array]) -> Array:
+        """Return which titles are in any of the groups of rows: bool [titles]."""
         marks = np.zeros(len(self.names), bool)
-        for some in rows:
-            marks[some] = True
+        for rows in groups:
+            marks[rows] = True
         return marks
 
-    def unseen(self, good: Array, seen: Array, wanted: Wanted) -> Array:
-        """Say which titles are good for users: bool [..., titles].
+    def unseen(self, matching: Array, seen: Array, filters: Filters) -> Array:
+        """Return which titles may be listed for users: bool [..., titles].
 
         Args:
-            good: which are as wanted: bool [titles].
-            seen: which were rated by each user: bool [..., titles].
-            wanted: whether sequels of others are wanted.
+            matching: which titles match the filters: bool [titles].
+            seen: which titles each user has rated: bool [..., titles].
+            filters: without ``sequels``, the predecessor of a title must be rated too.
         """
-        if wanted.sequels:
-            return good & ~seen
-        return good & ~seen & ((self.before == 0) | seen[..., self.before])
+        if filters.sequels:
+            return matching & ~seen
+        return matching & ~seen & ((self.predecessor == 0) | seen[..., self.predecessor])
 
 
-def _rows(what: str, asked: Sequence[str], known: dict[str, Array]) -> list[Array]:
-    """Return the rows of each value asked for, however it is capitalised.
+def _rows(what: str, values: Sequence[str], rows_of: dict[str, Array]) -> list[Array]:
+    """Return the rows of each value, whatever its capitals.
 
     Raises:
-        UserError: there is no such value.
+        UserError: a value is unknown.
     """
-    lower = {value.lower(): rows for value, rows in known.items()}
-    for value in asked:
+    lower = {value.lower(): rows for value, rows in rows_of.items()}
+    for value in values:
         if value.lower() not in lower:
-            raise UserError(f"{what} {value!r} is unknown; one of {', '.join(known)}.")
-    return [lower[value.lower()] for value in asked]
+            raise UserError(f"{what} {value!r} is unknown; choose from {', '.join(rows_of)}.")
+    return [lower[value.lower()] for value in values]
 
 
 def _by_value(values: Sequence[Sequence[str]]) -> dict[str, Array]:
-    found: dict[str, list[int]] = {}
-    for row, own in enumerate(values):
-        for value in own:
-            found.setdefault(value, []).append(row)
-    return {value: np.array(found[value]) for value in sorted(found)}
+    """Return the rows that have each value, values in alphabetical order."""
+    rows_of: dict[str, list[int]] = {}
+    for row, of_row in enumerate(values):
+        for value in of_row:
+            rows_of.setdefault(value, []).append(row)
+    return {value: np.array(rows_of[value]) for value in sorted(rows_of)}
 
 
-def about(title: dict[str, Any]) -> str:
-    """Tell what a title is, as ``Recommender.described`` does, in a line."""
+def caption(title: dict[str, Any]) -> str:
+    """Write type, year and genres of a title, from ``Catalogue.describe``, in one line."""
     parts = [title["type"], title["year"], ", ".join(title["genres"])]
     return " · ".join(str(part) for part in parts if part)

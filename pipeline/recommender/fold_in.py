@@ -1,9 +1,10 @@
-"""Fold-in: the taste of somebody who was not in the data, from their ratings, without retraining.
+"""Fold-in: the posterior of a new user's weights given their ratings, without retraining.
 
-Given the titles' weights, those of a user are normal in each draw: the prior mean (5) moved by the
-ratings. Latent scores behind grades are not observed, so their moments (4), the weights and the
-user's noise (9) are updated in turns (variational; Girolami & Rogers 2006 for the probit of
-Albert & Chib 1993). Numbers in parentheses are those of the equations in docs/model.md.
+Given the titles' weights, the posterior of a user's weights is normal in each draw: the prior mean
+(5) moved by the ratings. The latent scores behind grades are not observed, so their moments (4),
+the weights and the user's noise (9) are updated in turns (variational; Girolami & Rogers 2006 for
+the probit of Albert & Chib 1993). Numbers in parentheses are those of the equations in
+docs/model.md.
 """
 
 from typing import NamedTuple
@@ -18,16 +19,16 @@ from pipeline.recommender.scorer import Scorer, Taste
 ROUNDS = 8  # updates of latent scores, weights and noise
 
 
-class Learned(NamedTuple):
-    """What ratings say about a user.
+class UserPosterior(NamedTuple):
+    """The posterior of one user's weights, in all draws.
 
-    The weights are the prior mean plus ``covariance @ design[r] * pull[r]`` for each rating r.
+    Its mean is the prior mean plus ``covariance @ design[r] * pull[r]``, summed over ratings r.
 
     Attributes:
-        taste: what the user weighs titles with.
-        design: what weights are multiplied with for each rating: [draws, n, m].
-        pull: how strongly each rating moves the weights [draws, n].
-        covariance: of the weights [draws, m, m].
+        taste: posterior mean of the weights, and the noise.
+        design: what each rating multiplies the weights with, [draws, ratings, m].
+        pull: residual under the prior mean times the noise precision, [draws, ratings].
+        covariance: covariance of the weights, [draws, m, m].
     """
 
     taste: Taste
@@ -36,45 +37,47 @@ class Learned(NamedTuple):
     covariance: Array
 
 
-def fold_in(scorer: Scorer, item: Ints, rating: Floats, known: Taste | None = None) -> Learned:
-    """Work out the taste of a user.
+def fold_in(
+    scorer: Scorer, item: Ints, rating: Floats, trained: Taste | None = None
+) -> UserPosterior:
+    """Compute the posterior of a user's weights.
 
     Args:
-        scorer: the model, with draws.
-        item: rows of the item table [n].
-        rating: ratings of these, on the scale [n].
-        known: the taste of a user the model was trained on: it is kept, and only how the ratings
-            led to it is worked out.
+        scorer: a model with draws.
+        item: rows of the rated titles in the item table [n].
+        rating: their ratings, on the scale [n].
+        trained: the taste of a user of the training data. It is returned as it is; only design,
+            pull and covariance are computed, which attribute it to the ratings.
     """
     user = _Regression(scorer, item, rating)
     weights: Floats = user.prior_mean
     noise: Floats = user.usual_noise
-    if known:
-        weights, noise = known.weights.astype(np.float64), known.noise.astype(np.float64)
-    for _ in range(1 if known else ROUNDS):
+    if trained:
+        weights, noise = trained.weights.astype(np.float64), trained.noise.astype(np.float64)
+    for _ in range(1 if trained else ROUNDS):
         target, variance = user.targets(weights, noise)
         covariance, pull, weights = user.posterior(target, noise)
-        if not known:
+        if not trained:
             noise = user.noise(target, variance, covariance, weights)
     total = int(rating.sum()), len(rating)
-    found = Taste(0, total, weights.astype(np.float32), noise.astype(np.float32))
-    return Learned(known or found, user.design, pull, covariance)
+    taste = trained or Taste(0, total, weights.astype(np.float32), noise.astype(np.float32))
+    return UserPosterior(taste, user.design, pull, covariance)
 
 
 class _Regression:
-    """The ratings of one user as a regression on the titles' weights, in all draws at once.
+    """The regression of one user's ratings on the titles' weights, in all draws at once.
 
     Attributes:
-        design: float64 [draws, n, m].
-        prior_mean: of the weights [draws, m].
+        design: what each rating multiplies the weights with, float64 [draws, n, m].
+        prior_mean: prior mean of the weights [draws, m].
         usual_noise: median precision of users' ratings [draws].
     """
 
     def __init__(self, scorer: Scorer, item: Ints, rating: Floats) -> None:
-        design, offset = scorer.design(item)
-        self.design, self.offset = design.astype(np.float64), offset.astype(np.float64)
+        self.design = _design(scorer, item).astype(np.float64)
+        self.offset = scorer.offset[:, item].astype(np.float64)
         self.rating, self.grade = rating, (rating - scorer.scale[0]).astype(int)
-        columns = _columns(scorer, item)
+        columns = _prior_columns(scorer, item)
         self.prior_mean = np.array([columns @ draw.user_map for draw in scorer.draws], np.float64)
         self.precision = np.array([draw.precision for draw in scorer.draws], np.float64)
         self.usual_noise, self._by_user = scorer.noise
@@ -83,7 +86,10 @@ class _Regression:
         self._squares = np.matmul(self.design.swapaxes(1, 2), self.design)
 
     def targets(self, weights: Floats, noise: Floats) -> tuple[Floats, Floats]:
-        """Return what the weights should explain [draws, n], and its summed variance [draws]."""
+        """Return the regression targets [draws, n] and the sum of their variances [draws].
+
+        Targets are ratings, or expected latent scores given the grades, less the titles' offsets.
+        """
         target, variance = self.rating - self.offset, np.zeros(len(noise))
         graded = self._graded
         if graded.any():
@@ -107,15 +113,29 @@ class _Regression:
         errors = ((target - self._product(weights)) ** 2).sum(1)
         errors += np.einsum("dij,dji->d", covariance, self._squares) + variance
         usual = self.usual_noise
-        own = (len(self.rating) + NOISE_PSEUDO_COUNT) / (errors + NOISE_PSEUDO_COUNT / usual)
-        return np.where(self._by_user, own, usual)
+        estimate = (len(self.rating) + NOISE_PSEUDO_COUNT) / (errors + NOISE_PSEUDO_COUNT / usual)
+        return np.where(self._by_user, estimate, usual)
 
     def _product(self, weights: Floats) -> Floats:
         return np.matmul(self.design, weights[..., None])[..., 0]
 
 
-def _columns(scorer: Scorer, item: Ints) -> Floats:
-    """Return what the prior knows of a user: history, number of ratings, a constant."""
+def _design(scorer: Scorer, item: Ints) -> Floats:
+    """(1): return what a title multiplies a user's weights with, for titles [n].
+
+    Returns:
+        float32 [draws, n, m], laid out as the weights are: embedding, 1, attributes.
+    """
+    parts = [scorer.embeddings[:, item]]
+    if scorer.layout.wide:
+        one = np.ones((len(item), 1), np.float32)
+        wide = np.concatenate([one, scorer.attributes[item]], 1)
+        parts.append(np.broadcast_to(wide, (len(scorer.draws), *wide.shape)))
+    return np.concatenate(parts, 2)
+
+
+def _prior_columns(scorer: Scorer, item: Ints) -> Floats:
+    """(5): return x of a user who rated these titles: history, log-count (7) and 1."""
     basis = scorer.basis[item[item < len(scorer.basis)]].astype(np.float32)
     history = basis.sum(0) / max(1, len(item)) ** 0.5
     log_scale = LogScale(*scorer.network.arrays["counts"])

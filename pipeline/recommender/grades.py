@@ -1,27 +1,57 @@
-"""Ratings as ordered grades: what a latent score, its noise and the thresholds lead to expect.
+"""Latent scores, and the ordered probit that leads from them to ratings.
 
-A latent score with normal noise falls between two thresholds, and these name the grade (ordinal
-probit). Numbers in parentheses are those of the equations in docs/model.md.
+A rating is an ordered grade: the latent score plus normal noise falls between two thresholds
+(``cuts``). Numbers in parentheses are those of the equations in docs/model.md.
 """
 
 import numpy as np
 from scipy.special import erf, ndtr
 
 from pipeline.arrays import Array
-from pipeline.artifact.formulas import FAR
+from pipeline.artifact.formulas import FAR, Layout
 
-KNOTS, FINE = 8, 32  # knots per unit of erf, and steps of the table between two knots
-REACH = 5.0  # units of erf beyond which the lowest or highest grade is certain
-TAIL = 40.0  # standard deviations beyond which the normal density is 0 in float64
+# With a cubic between 8 knots per unit of erf's argument, tabulated at 32 steps between knots, the
+# error of a rating stays below 2e-5.
+KNOTS, STEPS = 8, 32
+REACH = 5.0  # units of erf's argument; beyond, erf is 1 to within 2e-12
+TAIL = 40.0  # standard deviations; beyond, the normal density is 0 in float64
+
+
+def latent_scores(
+    layout: Layout, weights: Array, embeddings: Array, offset: Array, attributes: Array
+) -> Array:
+    """(1): return the latent scores of one user in b draws, or of b users in one draw.
+
+    Args:
+        layout: how the weights are laid out.
+        weights: the users' weights, float32 [b, n].
+        embeddings, offset: the titles' embeddings, float32 [b, titles, k], and their biases plus
+            the intercept, float32 [b, titles].
+        attributes: the titles' crossed attributes, float32 [titles, m] if all b have the same
+            titles, else [b, titles, m].
+
+    Returns:
+        float32 [b, titles].
+    """
+    embedding, bias, crosses = layout.split(weights)
+    score = np.matmul(embeddings, embedding[..., None])[..., 0]
+    score += offset
+    if layout.wide:
+        if attributes.ndim == 2:  # one matrix product is faster than b products with a vector
+            score += crosses @ attributes.T
+        else:
+            score += np.matmul(attributes, crosses[..., None])[..., 0]
+        score += bias[:, None]
+    return score
 
 
 def expected(score: Array, noise: Array, cuts: Array, scale: tuple[int, int]) -> Array:
-    """(2): return the mean rating of latent scores.
+    """(2): return the expected ratings given latent scores.
 
     Args:
-        score: of any shape.
-        noise: precision of the noise, of a shape that broadcasts to it.
-        cuts: thresholds between grades; empty where ratings are the scores themselves.
+        score: latent scores, of any shape.
+        noise: precision of the noise; broadcasts to the shape of ``score``.
+        cuts: thresholds between grades; empty for a model whose ratings are the scores themselves.
         scale: lowest and highest rating.
     """
     if not len(cuts):
@@ -36,17 +66,18 @@ def expected(score: Array, noise: Array, cuts: Array, scale: tuple[int, int]) ->
 def standardised_bounds(
     score: Array, noise: Array, cuts: Array, grade: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the thresholds around each grade, in standard deviations from the score.
+    """Return the thresholds below and above each grade, in standard deviations from the score.
 
     Args:
         score: latent scores [..., n].
-        noise: precision of their noise, of a shape that broadcasts to it.
+        noise: precision of the noise; broadcasts to the shape of ``score``.
         cuts: thresholds [..., grades - 1].
-        grade: from 0: integers [n].
+        grade: grades, counted from 0: integers [n].
 
     Returns:
-        Lower and upper bound [..., n], mirrored where both are above the score, and whether they
-        were: a small probability in the lower tail keeps its digits, one near 1 would lose them.
+        Lower bounds, upper bounds, and whether they were mirrored, each [..., n]. Bounds that are
+        both above the score are mirrored to the lower tail: probabilities near 0 keep their
+        digits, those near 1 would lose them.
     """
     padding = [(0, 0)] * (cuts.ndim - 1) + [(1, 1)]
     ends = np.pad(cuts, padding, constant_values=(-FAR, FAR))
@@ -56,15 +87,15 @@ def standardised_bounds(
 
 
 def chance(score: Array, noise: Array, cuts: Array, grade: Array) -> Array:
-    """(3): return the probability of each ``grade``; arguments as ``standardised_bounds``."""
+    """(3): return the probability of each grade; arguments as in ``standardised_bounds``."""
     low, high, _ = standardised_bounds(score, noise, cuts, grade)
     return ndtr(high) - ndtr(low)
 
 
 def latent_moments(score: Array, noise: Array, cuts: Array, grade: Array) -> tuple[Array, Array]:
-    """(4): return mean and variance of the latent scores behind known grades [..., n].
+    """(4): return mean and variance [..., n] of the noisy scores, given the grades.
 
-    They are normal, truncated to the interval between two thresholds. Arguments as
+    Each is a normal distribution truncated to the interval between two thresholds. Arguments as in
     ``standardised_bounds``.
     """
     low, high, mirrored = standardised_bounds(score, noise, cuts, grade)
@@ -77,7 +108,7 @@ def latent_moments(score: Array, noise: Array, cuts: Array, grade: Array) -> tup
 
 
 class ExpectedCurve:
-    """``expected`` for many scores of one user in one draw, from a table: good to six digits.
+    """Looks up ``expected`` for one user in one draw in a table, to within 2e-5.
 
     Args:
         noise: precision of the user's noise.
@@ -90,27 +121,27 @@ class ExpectedCurve:
         self.low = float(cuts.min()) - REACH / root
         step = 1 / (KNOTS * root)
         knots = int((float(cuts.max()) + REACH / root - self.low) / step) + 2
-        at = self.low + step * np.arange(knots)
-        value = expected(at, np.array(noise, np.float64), cuts, scale)
-        density = np.exp(-(((at[:, None] - cuts) * root) ** 2))
+        score = self.low + step * np.arange(knots)
+        value = expected(score, np.array(noise, np.float64), cuts, scale)
+        density = np.exp(-(((score[:, None] - cuts) * root) ** 2))
         slope = density.sum(1) * root / np.sqrt(np.pi) * step
         rise, before, after = np.diff(value), slope[:-1], slope[1:]
         hermite = [value[:-1], before, 3 * rise - 2 * before - after, before + after - 2 * rise]
-        steps = np.arange(FINE) / FINE
+        steps = np.arange(STEPS) / STEPS
         between = np.stack(hermite, 1) @ steps ** np.arange(4)[:, None]
         values = np.append(between.ravel(), value[-1])
         self.value = values.astype(np.float32)
         self.rise = np.append(np.diff(values), 0).astype(np.float32)
-        self.per_step = FINE / step
+        self.per_step = STEPS / step
         self.last = np.float32(len(values) - 1)
 
     def __call__(self, score: Array) -> Array:
-        """Return the mean rating of scores, float32 [n], which are overwritten."""
+        """Return the expected ratings given latent scores, float32 [n], which are overwritten."""
         score -= np.float32(self.low)
         score *= np.float32(self.per_step)
         np.clip(score, 0, self.last, out=score)
-        place = score.astype(np.int32)
-        score -= place
-        score *= self.rise.take(place)
-        score += self.value.take(place)
+        index = score.astype(np.int32)
+        score -= index
+        score *= self.rise.take(index)
+        score += self.value.take(index)
         return score

@@ -1,33 +1,33 @@
-"""Rows of a table, found by id."""
+"""Maps ids to rows of the user table or the item table."""
 
 import numpy as np
 
 from pipeline.arrays import Array
 
-DIGITS = 19  # of the largest id
+MAX_DIGITS = 19  # int64 holds no longer id
 
 
 class Ids:
-    """The ids of a table.
+    """Maps between the ids and the rows of one table.
 
     Attributes:
-        of_row: int64 [n], that of each row; row 0 stands for any that is not known.
+        of_row: id of each row: int64 [rows]. Row 0 stands for any unknown id.
     """
 
     def __init__(self, ids: Array) -> None:
         self.of_row = ids.astype(np.int64)
         self._order = np.argsort(self.of_row)
 
-    def rows(self, asked: Array) -> Array:
-        """Return the row of each id, integers [n]; 0 where it is not known."""
-        place = np.searchsorted(self.of_row, asked, sorter=self._order)
-        row = self._order[np.minimum(place, len(self.of_row) - 1)]
-        return np.where(self.of_row[row] == asked, row, 0)
+    def rows(self, ids: Array) -> Array:
+        """Return the row of each id, int64 [n]; 0 for an unknown id."""
+        position = np.searchsorted(self.of_row, ids, sorter=self._order)
+        row = self._order[np.minimum(position, len(self.of_row) - 1)]
+        return np.where(self.of_row[row] == ids, row, 0)
 
-    def row(self, asked: int) -> int:
-        """Return the row of an id, 0 where it is not known."""
-        return int(self.rows(np.array([asked]))[0]) if 0 <= asked < 2**63 else 0
+    def row(self, id_: int) -> int:
+        """Return the row of an id, 0 if it is unknown."""
+        return int(self.rows(np.array([id_]))[0]) if 0 <= id_ < 2**63 else 0
 
-    def find(self, asked: str) -> int:
-        """Return the row of an id in digits, 0 where it is not known, or no id."""
-        return self.row(int(asked)) if asked.isdecimal() and len(asked) <= DIGITS else 0
+    def find(self, text: str) -> int:
+        """Return the row of an id written in digits; 0 if it is unknown or not an id."""
+        return self.row(int(text)) if text.isdecimal() and len(text) <= MAX_DIGITS else 0

@@ -1,4 +1,8 @@
-"""The network's predictions in NumPy, with each title's share of the first layer precomputed."""
+"""The Wide & Deep network's predictions in NumPy.
+
+Each title's share of the first layer is precomputed, so a user costs one row of it. Numbers in
+parentheses are those of the equations in docs/model.md.
+"""
 
 import copy
 from pathlib import Path
@@ -9,16 +13,16 @@ from scipy.sparse import csr_array
 from pipeline.arrays import Array, Ints
 from pipeline.artifact.formulas import hashed_cross, rating_history
 
-CHUNK = 2048  # rows that go through the layers at a time: they stay in the cache
+CHUNK = 2048  # titles sent through the layers at a time: small enough for the CPU's cache
 
 
 class Network:
-    """Predicts titles for users from the arrays that ``model.network.export`` wrote.
+    """Predicts ratings from the arrays that ``model.network.export`` wrote.
 
     Attributes:
-        arrays: these, by name.
-        wide, deep: whether the network has these parts.
-        n_titles: titles of the catalogue, row 0 (any unknown title) included.
+        arrays: the arrays by name.
+        wide, deep: whether the network has this part.
+        n_titles: rows of the item table; row 0 stands for any unknown title.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,49 +31,53 @@ class Network:
         self.wide, self.deep = "codes" in arrays, "hidden" in arrays
         self.n_titles = len(arrays["codes" if self.wide else "hidden"])
         if self.wide:
-            titles, places = np.nonzero(arrays["codes"] >= 0)
-            pairs = np.stack([arrays["codes"][titles, places].astype(np.int64), places], 1)
-            self._crossed, pair = np.unique(pairs, axis=0, return_inverse=True)
-            shape = self.n_titles, len(self._crossed)
-            self._shares = csr_array((arrays["shares"][titles, places], (titles, pair)), shape)
+            titles, slots = np.nonzero(arrays["codes"] >= 0)
+            values = np.stack([arrays["codes"][titles, slots].astype(np.int64), slots], 1)
+            self._values, column = np.unique(values, axis=0, return_inverse=True)
+            shape = self.n_titles, len(self._values)
+            self._shares = csr_array((arrays["shares"][titles, slots], (titles, column)), shape)
             row = np.arange(self.n_titles)
             self._bias = arrays["item_bias"][np.where(row < len(arrays["item_bias"]), row, 0)]
         if self.deep:
             layers = range(sum(name.startswith("kernel") for name in arrays))
             self._layers = [(arrays[f"kernel{i}"], arrays[f"bias{i}"]) for i in layers]
 
-    def only(self, titles: Ints) -> "Network":
-        """Return the network of some titles alone, rows of the item table [n], in that order."""
+    def subset(self, titles: Ints) -> "Network":
+        """Return the same network for some titles only, rows of the item table [n]."""
         part = copy.copy(self)
-        own = [name for name in ("codes", "shares", "hidden") if name in self.arrays]
-        part.arrays = self.arrays | {name: self.arrays[name][titles] for name in own}
+        per_title = [name for name in ("codes", "shares", "hidden") if name in self.arrays]
+        part.arrays = self.arrays | {name: self.arrays[name][titles] for name in per_title}
         part.n_titles = len(titles)
         if self.wide:
             part._shares, part._bias = self._shares[titles], self._bias[titles]
         return part
 
     def title_vectors(self) -> Array | None:
-        """Return what trained titles bring to the first ReLU layer, row 0 any other: float32."""
+        """Return each trained title's share of the first ReLU layer; None without a deep part.
+
+        Returns:
+            float32 [trained titles + 1, units]; row 0 stands for any other title.
+        """
         return self.arrays["hidden"][: self.arrays["n_trained"] + 1] if self.deep else None
 
     def linear(self, user: int) -> Array | None:
-        """Return what the wide part adds for each title, float32 [titles]; None without one."""
+        """Return the wide part's term for each title, float32 [titles]; None without that part."""
         if not self.wide:
             return None
         arrays = self.arrays
         user = user if user < len(arrays["user_bias"]) else 0
         total = self._bias + arrays["user_bias"][user]
-        if user:  # an unknown user would hash into other users' buckets
-            code, place = self._crossed.T
-            total = total + self._shares @ arrays["cross"][self._bucket(user, code, place)]
+        if user:  # the crosses of an unknown user would share other users' buckets
+            code, slot = self._values.T
+            total = total + self._shares @ arrays["cross"][self._bucket(user, code, slot)]
         return total
 
     def predict(self, first_layer: Array | None, linear: Array | None, titles: slice) -> Array:
-        """Predict some of the titles for a user: float32 [n], not clipped to the scale.
+        """Predict a range of titles for one user: float32 [n], not clipped to the scale.
 
         Args:
-            first_layer: what ``user_side`` returns of the user.
-            linear: what ``linear`` returns of the user.
+            first_layer: the user's share of the first layer, from ``user_side``.
+            linear: the wide part's terms, from ``linear``.
             titles: rows of the item table.
         """
         total = np.full(titles.stop - titles.start, self.arrays["scale"][0], np.float32)
@@ -88,11 +96,14 @@ class Network:
         return total
 
     def user_side(self, user: Array, ratings: tuple[Array, Array]) -> Array | None:
-        """Return what users bring to the first ReLU layer, float32 [users, units]; None without it.
+        """Return users' shares of the first layer, biases included; None without a deep part.
 
         Args:
-            user: rows of the user table [users]; 0, or one without training ratings, for any other.
-            ratings: sum and number of the ratings each gave [users].
+            user: rows of the user table [users]; a new user has row 0.
+            ratings: sum and number of each user's ratings [users].
+
+        Returns:
+            float32 [users, units].
         """
         if not self.deep:
             return None
@@ -108,7 +119,7 @@ class Network:
 
         Args:
             user: rows of the user table [users].
-            first_layer: what ``user_side`` returns of them.
+            first_layer: the users' shares of the first layer, from ``user_side``.
             item: rows of the item table [users, n].
         """
         arrays = self.arrays
@@ -131,10 +142,10 @@ class Network:
             layer += bias
         return layer[:, 0]
 
-    def _bucket(self, user: Array | int, code: Array, place: Array) -> Array:
-        """(8): return the bucket of each cross of a user and a code: int64, as they broadcast."""
+    def _bucket(self, user: Array | int, code: Array, slot: Array) -> Array:
+        """(8): return the bucket of each user × value cross, int64; arguments broadcast."""
         left = np.atleast_1d(user).astype(np.uint64)
-        salt, buckets = self.arrays["salts"][place], len(self.arrays["cross"])
+        salt, buckets = self.arrays["salts"][slot], len(self.arrays["cross"])
         right = code.astype(np.uint64)
         return hashed_cross(left, right, salt, buckets, np.right_shift, np.bitwise_xor).astype(
             np.int64

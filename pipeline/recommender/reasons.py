@@ -1,7 +1,7 @@
-"""Why a title is recommended: the parts of its prediction, taken from the model's own weights.
+"""Reasons for a recommendation: the parts of a prediction, computed from the model's weights.
 
-They sum to the prediction. A rated title counts by what its rating moved the user's embedding, and
-that the score of the other; crosses and biases count by themselves.
+The parts sum to the prediction. A rated title contributes the shift that its rating made in the
+user's embedding, times the candidate's embedding; biases and crosses contribute their terms.
 """
 
 from pathlib import Path
@@ -11,25 +11,25 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Array
-from pipeline.recommender.fold_in import Learned
+from pipeline.recommender.fold_in import UserPosterior
 from pipeline.recommender.scorer import Scorer
 
 NOUNS = {
-    "genres": "genre", "studios": "studio", "ratings": "how many rated it",
+    "genres": "genre", "studios": "studio", "ratings": "number of ratings",
     "episodes": "number of episodes", "year": "year of its start",
 }  # fmt: skip
 
 
 class Parts(NamedTuple):
-    """The parts of a prediction, in rating points.
+    """The parts of one prediction, in rating points.
 
     Attributes:
-        base: what the user gives on average.
-        title: its bias.
-        crosses: what the user's weights of what it is add: its values in words, with the points.
-        rated: what each rated title adds [n].
-        embedding: what of the product of embeddings no rated title accounts for.
-        rest: the network, and the steps between grades.
+        base: the intercept and the user's bias.
+        title: the title's bias.
+        crosses: each attribute of the title in words, and the term of its cross with the user.
+        rated: the contribution of each rated title [n].
+        embedding: the rest of the product of embeddings, mainly that of the prior mean.
+        rest: the network, and the difference between a latent score and the expected rating.
     """
 
     base: float
@@ -40,17 +40,17 @@ class Parts(NamedTuple):
     rest: float
 
     def total(self) -> float:
-        """Return their sum."""
+        """Return the sum of the parts."""
         plain = self.base + self.title + self.embedding + self.rest
         return plain + sum(points for _, points in self.crosses) + float(self.rated.sum())
 
 
 class Reasons:
-    """Takes predictions apart.
+    """Splits predictions into parts.
 
     Args:
-        folder: of the model.
-        scorer: the model.
+        folder: the model's folder.
+        scorer: the same model, loaded.
     """
 
     def __init__(self, folder: Path, scorer: Scorer) -> None:
@@ -58,40 +58,50 @@ class Reasons:
         words = pq.read_table(folder / "vocabularies.parquet").to_pylist()
         self.words = {(word["feature"], word["index"]): word["value"] for word in words}
 
-    def parts(self, learned: Learned, rows: Array, score: Array) -> list[Parts]:
-        """Take the predictions of titles apart, for one user.
+    def parts(self, posterior: UserPosterior, rows: Array, score: Array) -> list[Parts]:
+        """Split a user's predictions of some titles into parts.
 
         Args:
-            learned: what the user's ratings tell.
-            rows: of the titles [n].
-            score: their predictions [n].
+            posterior: the posterior of the user's weights.
+            rows: rows of the titles in the item table [n].
+            score: the user's predictions of these titles [n].
         """
-        scorer, weights = self.scorer, learned.taste.weights
+        scorer = self.scorer
         if not scorer.draws:
             return [Parts(0.0, 0.0, [], np.zeros(0), 0.0, float(value)) for value in score]
         constant = float(np.mean([draw.intercept for draw in scorer.draws]))
-        embedding, bias, crosses = scorer.layout.split(weights)
+        embedding, bias, crosses = scorer.layout.split(posterior.taste.weights)
         base = constant + (float(bias.mean()) if scorer.layout.wide else 0.0)
-        vectors = scorer.embeddings[:, rows]
-        whole = np.einsum("dtm,dm->t", vectors, embedding) / len(vectors)
-        back = np.matmul(vectors, learned.covariance[:, : scorer.layout.embedding])
-        drawn = np.matmul(back, learned.design.swapaxes(1, 2)) * learned.pull[:, None]
-        each = drawn.mean(0)  # titles times rated titles
-        own, found = crosses.mean(0) if scorer.layout.wide else None, list[Parts]()
-        for place, row in enumerate(rows):
+        product = np.einsum("dtm,dm->t", scorer.embeddings[:, rows], embedding) / len(embedding)
+        rated = self._rated(posterior, rows)
+        mean_crosses = crosses.mean(0) if scorer.layout.wide else None
+        split = list[Parts]()
+        for index, row in enumerate(rows):
             title = float(scorer.offset[:, row].mean()) - constant
-            named = self._crosses(own, int(row)) if own is not None else []
-            unexplained = float(whole[place] - each[place].sum())
-            parts = Parts(base, title, named, each[place], unexplained, 0.0)
-            found.append(parts._replace(rest=float(score[place]) - parts.total()))
-        return found
+            named = self._crosses(mean_crosses, int(row)) if mean_crosses is not None else []
+            left = float(product[index] - rated[index].sum())
+            parts = Parts(base, title, named, rated[index], left, 0.0)
+            split.append(parts._replace(rest=float(score[index]) - parts.total()))
+        return split
+
+    def _rated(self, posterior: UserPosterior, rows: Array) -> Array:
+        """Return the contribution of each rated title to each title's score [titles, rated]."""
+        vectors = self.scorer.embeddings[:, rows]
+        back = np.matmul(vectors, posterior.covariance[:, : self.scorer.layout.embedding])
+        drawn = np.matmul(back, posterior.design.swapaxes(1, 2)) * posterior.pull[:, None]
+        return drawn.mean(0)
 
     def _crosses(self, weights: Array, row: int) -> list[tuple[str, float]]:
-        """Name what the user's weights of what a title is add."""
-        own, found = self.scorer.attributes[row], []
-        for place in np.flatnonzero(own):
-            name, code = self.scorer.labels[place]
+        """Return each attribute of a title in words, and the term of its cross with the user.
+
+        Args:
+            weights: the user's weights of crosses, mean over draws [m].
+            row: the title's row in the item table.
+        """
+        attributes, named = self.scorer.attributes[row], []
+        for column in np.flatnonzero(attributes):
+            name, code = self.scorer.labels[column]
             noun = NOUNS.get(name, name)
-            word = f"{noun} {self.words[name, code]}" if code else noun
-            found.append((word, float(weights[place] * own[place])))
-        return found
+            words = f"{noun} {self.words[name, code]}" if code else noun
+            named.append((words, float(weights[column] * attributes[column])))
+        return named

@@ -13,35 +13,58 @@ import pyarrow.parquet as pq
 from pipeline.arrays import Array
 from pipeline.artifact.folder import RATINGS
 from pipeline.errors import UserError
-from pipeline.recommender.catalogue import Catalogue, Rated, Wanted
-from pipeline.recommender.fold_in import Learned, fold_in
+from pipeline.recommender.catalogue import Catalogue, Filters, Rated
+from pipeline.recommender.fold_in import UserPosterior, fold_in
 from pipeline.recommender.ids import Ids
 from pipeline.recommender.reasons import Parts, Reasons
 from pipeline.recommender.scorer import Scorer, Taste
 
-ANYTHING = Wanted()
-REASONS = 3  # for each title
-POOL = 10  # times as many titles as are asked for, among which those unlike each other are chosen
+NO_FILTERS = Filters()
+MAX_TITLES = 10_000  # of one list
+REASONS = 3  # per title
+POOL = 10  # candidates per listed title, from which diversity chooses
+
+
+def check_request(number: int, diversity: float, names: Sequence[str]) -> None:
+    """Check the length of a list and its diversity.
+
+    Args:
+        number: how many titles to list.
+        diversity: as in ``Recommender.recommend``.
+        names: what the caller calls these two, for messages.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+    if not 1 <= number <= MAX_TITLES:
+        raise UserError(f"{names[0]} {number}: from 1 to {MAX_TITLES} is allowed.")
+    if not 0 <= diversity <= 1:
+        raise UserError(f"{names[1]} {diversity}: from 0 to 1 is allowed.")
 
 
 class Person(NamedTuple):
-    """Somebody to recommend to.
+    """A user to recommend to.
 
     Attributes:
-        taste: what titles are weighed with.
-        item: rows of the titles that were rated [n].
-        rating: how [n].
-        learned: what these tell; None for a user whom the model was trained on.
+        taste: the user's side of the model.
+        item: rows of the rated titles in the item table [n].
+        rating: their ratings [n].
+        posterior: the posterior given these ratings; None for a user of the training data.
     """
 
     taste: Taste
     item: Array
     rating: Array
-    learned: Learned | None = None
+    posterior: UserPosterior | None = None
 
 
 class Recommender:
-    """The model, the catalogue and who rated what.
+    """The model, the catalogue and the users' ratings.
+
+    Attributes:
+        scorer: the model.
+        catalogue: the titles.
+        users: ids of the users.
 
     Raises:
         UserError: ``folder`` holds no model.
@@ -53,27 +76,27 @@ class Recommender:
         users = pq.read_table(folder / "users.parquet", columns=["user_id", "name"])
         self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
         self._names = users["name"]
-        rated = feather.read_table(folder / RATINGS, memory_map=True)
-        self._rated = [rated[name].combine_chunks().to_numpy() for name in rated.column_names]
+        ratings = feather.read_table(folder / RATINGS, memory_map=True)
+        self._ratings = [ratings[name].combine_chunks().to_numpy() for name in ratings.column_names]
         self._reasons = Reasons(folder, self.scorer)
 
-    def user(self, asked: str) -> Person:
+    def user(self, query: str) -> Person:
         """Find a user of the data by id or name.
 
         Raises:
-            UserError: there is none.
+            UserError: no user has this id or name.
         """
-        row = self.users.find(asked.strip()) or max(pc.index(self._names, asked).as_py(), 0)
+        row = self.users.find(query.strip()) or max(pc.index(self._names, query).as_py(), 0)
         if not row:
             raise UserError(
-                f"no user has the id or name {asked!r}. For somebody who is not in the data, bring "
+                f"no user has the id or name {query!r}. For somebody who is not in the data, bring "
                 "their ratings."
             )
-        _, item, rating = self.rated(row, row)
-        return Person(self.scorer.known(row), item, rating)
+        _, item, rating = self.ratings(row, row)
+        return Person(self.scorer.taste(row), item, rating)
 
     def predict(self, user_id: Array, anime_id: Array) -> Array:
-        """Predict pairs of ids, integers [n]; an unknown id counts as an average user or title.
+        """Predict pairs of ids, integers [n]; unknown ids count as an average user or title.
 
         Returns:
             float32 [n], on the scale.
@@ -82,152 +105,142 @@ class Recommender:
 
     @cached_property
     def raters(self) -> Array:
-        """The rows of all users who rated anything."""
-        return np.flatnonzero(np.bincount(self._rated[0]))
+        """Rows of all users with ratings, ascending."""
+        return np.flatnonzero(np.bincount(self._ratings[0]))
 
-    def rated(self, first: int, last: int) -> list[Array]:
-        """Return user, item and rating of the ratings of users ``first`` to ``last``."""
-        user = self._rated[0]  # bounds of its type: others would make a copy of it
+    def ratings(self, first: int, last: int) -> list[Array]:
+        """Return user, item and rating of all ratings of the users in rows first to last."""
+        user = self._ratings[0]
+        # Bounds of another type would make searchsorted copy the whole column.
         ends = np.searchsorted(user, np.array([first, last + 1], user.dtype))
-        return [column[slice(*ends)] for column in self._rated]
+        return [column[slice(*ends)] for column in self._ratings]
 
-    def newcomer(self, rated: Sequence[Rated]) -> Person:
-        """Work out the taste of somebody new from their ratings.
+    def newcomer(self, ratings: Sequence[Rated]) -> Person:
+        """Fold in a new user. Unknown ids are skipped: a file may have titles newer than the data.
 
         Raises:
-            UserError: there is no rating, or a title is not known by name, or none by id.
+            UserError: there are no ratings, a name is unknown, or all ids are.
         """
-        found = {}
-        for title, rating in rated:
+        by_row = {}
+        for title, value in ratings:
             try:
-                found[self.catalogue.row(title)] = rating
+                by_row[self.catalogue.row(title)] = value
             except UserError:
-                if not title.isdecimal():  # a list has titles that came after the data
+                if not title.isdecimal():
                     raise
-        if not found:
-            raise UserError(
-                "none of the titles that were rated is in the catalogue."
-                if rated
-                else "no ratings."
-            )
-        item, given = np.array(list(found)), np.array(list(found.values()), np.float64)
-        learned = self.learned(item, given)
-        return Person(learned.taste, item, given, learned)
+        if not ratings:
+            raise UserError("no ratings.")
+        if not by_row:
+            raise UserError("none of the rated titles is in the catalogue.")
+        item, rating = np.array(list(by_row)), np.array(list(by_row.values()), np.float64)
+        posterior = self.posterior(item, rating)
+        return Person(posterior.taste, item, rating, posterior)
 
-    def learned(self, item: Array, rating: Array, taste: Taste | None = None) -> Learned:
-        """Work out what ratings tell of a user, of whom a model without draws learns nothing."""
+    def posterior(self, item: Array, rating: Array, trained: Taste | None = None) -> UserPosterior:
+        """Fold in ratings, as ``fold_in`` does; without draws, only their sum and number count."""
         if self.scorer.draws:
-            return fold_in(self.scorer, item, rating, taste)
+            return fold_in(self.scorer, item, rating, trained)
         none, total = np.zeros(0, np.float32), (int(rating.sum()), len(rating))
-        return Learned(taste or Taste(0, total, none, none), none, none, none)
+        return UserPosterior(trained or Taste(0, total, none, none), none, none, none)
 
     @cached_property
-    def stranger(self) -> Array:
-        """What somebody who has rated nothing is predicted to give: float32 [titles]."""
-        return self.scorer.scores(self.learned(np.zeros(0, int), np.zeros(0)).taste)
+    def prior_scores(self) -> Array:
+        """Predictions for a new user without ratings: float32 [titles]."""
+        return self.scorer.scores(self.posterior(np.zeros(0, int), np.zeros(0)).taste)
 
     def recommend(
         self,
         person: Person,
         number: int,
-        wanted: Wanted = ANYTHING,
+        filters: Filters = NO_FILTERS,
         diversity: float = 0.0,
         why: bool = True,
     ) -> list[dict[str, Any]]:
-        """List the titles with the highest predictions, the best first.
+        """List the titles with the highest predictions, the highest first.
 
         Args:
-            person: for whom.
-            number: how many titles at most.
-            wanted: what the titles must be.
-            diversity: from 0, the highest predictions, to 1, titles that are as unlike each other
-                as can be (maximal marginal relevance, Carbonell & Goldstein 1998).
-            why: whether each is told with what drove it.
+            person: the user.
+            number: at most this many titles.
+            filters: which titles may be listed.
+            diversity: from 0, the highest predictions, to 1, titles as different from each other
+                as possible (maximal marginal relevance, Carbonell & Goldstein 1998).
+            why: whether to give reasons.
 
         Raises:
-            UserError: no title is as wanted.
+            UserError: no title may be listed.
         """
-        good = self._others(person.item, wanted)
+        allowed = self._allowed(person.item, filters)
         score = self.scorer.scores(person.taste)
-        rows = highest(score, np.flatnonzero(good), number * POOL if diversity else number)
+        rows = highest(score, np.flatnonzero(allowed), number * POOL if diversity else number)
         if diversity:
-            rows = self._apart(score, rows, number, diversity)
-        found = [self.described(int(row)) | {"prediction": float(score[row])} for row in rows]
+            rows = self._diverse(score, rows, number, diversity)
+        titles = [
+            self.catalogue.describe(int(row)) | {"prediction": float(score[row])} for row in rows
+        ]
         if not why:
-            return found
-        learned = person.learned or self.learned(person.item, person.rating, person.taste)
-        parts = self._reasons.parts(learned, rows, score[rows])
-        told = (self._why(person, own) for own in parts)
-        return [row | {"why": own} for row, own in zip(found, told, strict=True)]
+            return titles
+        posterior = person.posterior or self.posterior(person.item, person.rating, person.taste)
+        split = self._reasons.parts(posterior, rows, score[rows])
+        reasons = (self._why(person, parts) for parts in split)
+        return [title | {"why": named} for title, named in zip(titles, reasons, strict=True)]
 
     def _why(self, person: Person, parts: Parts) -> list[dict[str, Any]]:
-        """Name the REASONS parts that add most, of those one can put into words."""
+        """Return the REASONS largest positive parts among crosses and rated titles."""
         named = list(parts.crosses)
-        for place in highest(parts.rated, np.arange(len(parts.rated)), REASONS):
-            what = f"{self.catalogue.name(person.item[place])}, rated {person.rating[place]:g}"
-            named.append((what, float(parts.rated[place])))
+        for index in highest(parts.rated, np.arange(len(parts.rated)), REASONS):
+            what = f"{self.catalogue.name(person.item[index])}, rated {person.rating[index]:g}"
+            named.append((what, float(parts.rated[index])))
         named.sort(key=lambda part: -part[1])
-        most = [(what, points) for what, points in named[:REASONS] if points > 0]
-        return [{"what": what, "points": round(points, 3)} for what, points in most]
+        largest = [(what, points) for what, points in named[:REASONS] if points > 0]
+        return [{"what": what, "points": round(points, 3)} for what, points in largest]
 
-    def similar(self, row: int, number: int, wanted: Wanted = ANYTHING) -> list[dict[str, Any]]:
-        """List the titles whose embeddings point most nearly where that of ``row`` does.
+    def similar(self, row: int, number: int, filters: Filters = NO_FILTERS) -> list[dict[str, Any]]:
+        """List the titles with the highest cosine similarity of embeddings to the title in ``row``.
 
         Raises:
-            UserError: the model has no embeddings, or no title is as wanted.
+            UserError: the model has no embeddings, or no title may be listed.
         """
         vectors = self._vectors
-        like = vectors @ vectors[row]
-        others = np.flatnonzero(self._others(np.array([row]), wanted))
+        similarity = vectors @ vectors[row]
+        others = np.flatnonzero(self._allowed(np.array([row]), filters))
         return [
-            self.described(int(other)) | {"similarity": float(like[other])}
-            for other in highest(like, others, number)
+            self.catalogue.describe(int(other)) | {"similarity": float(similarity[other])}
+            for other in highest(similarity, others, number)
         ]
 
-    def _others(self, item: Array, wanted: Wanted) -> Array:
-        """Say which titles are as wanted and none of the given ones: bool [titles]."""
+    def _allowed(self, item: Array, filters: Filters) -> Array:
+        """Return which titles match the filters and are not in ``item``: bool [titles]."""
         seen = np.zeros(self.scorer.n_titles, bool)
         seen[item] = True
-        good = self.catalogue.unseen(self.catalogue.chosen(wanted), seen, wanted)
-        if not good.any():
-            raise UserError("no title that has not been rated is as wanted; ask for less.")
-        return good
-
-    def described(self, row: int) -> dict[str, Any]:
-        """Tell what a title is."""
-        titles, year = self.catalogue, self.catalogue.years[row]
-        return {
-            "anime_id": int(titles.ids.of_row[row]),
-            "title": titles.name(row),
-            "type": titles.types[row],
-            "year": None if np.isnan(year) else int(year),
-            "genres": titles.genres[row],
-        }
+        allowed = self.catalogue.unseen(self.catalogue.matching(filters), seen, filters)
+        if not allowed.any():
+            raise UserError("no title is left that matches the filters; use fewer filters.")
+        return allowed
 
     @cached_property
     def _vectors(self) -> Array:
-        """Embeddings of all titles, of length 1: those of all draws side by side."""
+        """The embeddings of each title in all draws, side by side, scaled to length 1."""
         if not self.scorer.draws or not self.scorer.layout.embedding:
             raise UserError("this model has no embeddings of titles to compare.")
         vectors = np.concatenate(list(self.scorer.embeddings), 1)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
-    def _apart(self, score: Array, rows: Array, number: int, diversity: float) -> Array:
-        """Choose titles one by one: high in prediction, and unlike those chosen before."""
+    def _diverse(self, score: Array, rows: Array, number: int, diversity: float) -> Array:
+        """Choose titles one by one: with a high prediction, and unlike those chosen before."""
         vectors = self._vectors[rows]
         low, high = score[rows].min(), score[rows].max()
-        worth = (score[rows] - low) / ((high - low) or 1.0)
-        chosen, nearest = [0], vectors @ vectors[0]
+        relevance = (score[rows] - low) / ((high - low) or 1.0)
+        chosen, similarity = [0], vectors @ vectors[0]
         while len(chosen) < min(number, len(rows)):
-            value = (1 - diversity) * worth - diversity * nearest
+            value = (1 - diversity) * relevance - diversity * similarity
             value[chosen] = -np.inf
             chosen.append(int(value.argmax()))
-            nearest = np.maximum(nearest, vectors @ vectors[chosen[-1]])
+            similarity = np.maximum(similarity, vectors @ vectors[chosen[-1]])
         return rows[chosen]
 
 
 def highest(score: Array, rows: Array, number: int) -> Array:
-    """Return so many of the rows, those with the highest score, in its order."""
+    """Return the ``number`` rows with the highest scores, the highest first."""
     if len(rows) > number:
         rows = rows[np.argpartition(-score[rows], number - 1)[:number]]
     return rows[np.argsort(-score[rows], kind="stable")]

@@ -1,7 +1,7 @@
-"""The model's predictions in NumPy, in milliseconds: of all titles for one user, or of pairs.
+"""The model's predictions in NumPy: of all titles for one user, or of user × title pairs.
 
-The titles' side of every draw is computed once, when the model is read. Numbers in parentheses are
-those of the equations in docs/model.md.
+The titles' weights in every draw are computed once, when the model is loaded, so a user takes
+milliseconds. Numbers in parentheses are those of the equations in docs/model.md.
 """
 
 import copy
@@ -19,22 +19,22 @@ from pipeline.arrays import Array, Floats, Ints
 from pipeline.artifact.draws import Draw, load_draws
 from pipeline.artifact.folder import DRAWS, NETWORK, read_settings
 from pipeline.artifact.formulas import Layout
-from pipeline.recommender.grades import ExpectedCurve, chance, expected
+from pipeline.recommender.grades import ExpectedCurve, chance, expected, latent_scores
 from pipeline.recommender.network import Network
 
 THREADS = 2
 CHUNK = 8192  # pairs predicted at a time: bounds memory
-LEAST_CHANCE = 1e-12  # below which a logarithm would say more than float32 draws can
+MIN_PROBABILITY = 1e-12  # float32 draws do not resolve less
 
 
 class Taste(NamedTuple):
-    """What a user weighs titles with.
+    """The user's side of the model.
 
     Attributes:
-        user: index in the network; 0 for somebody it was not trained on.
-        ratings: sum and number of the ratings the user gave.
-        weights: float32 [draws, n], laid out as ``Scorer.layout``; see ``Scorer.design``.
-        noise: float32 [draws], precision of the user's ratings.
+        user: row of the user table, for the network; 0 for a new user.
+        ratings: sum and number of the user's ratings.
+        weights: the user's weights in each draw, float32 [draws, n], as ``Scorer.layout`` says.
+        noise: precision of the user's ratings in each draw, float32 [draws].
     """
 
     user: int
@@ -44,20 +44,21 @@ class Taste(NamedTuple):
 
 
 class Scorer:
-    """Predicts ratings of titles of the catalogue.
+    """Predicts ratings.
 
     Attributes:
         scale: lowest and highest rating.
-        n_titles: titles of the catalogue, row 0 (any unknown title) included.
-        weight: of the draws in a prediction; the network has the rest.
-        draws: of the weights; none where the model has none.
-        layout: of a user's weights.
-        embeddings: float32 [draws, titles, k].
-        offset: float32 [draws, titles], bias of each title and the intercept.
-        attributes: float32 [titles, m], what users have weights of crosses for.
-        labels: attribute, and index of its value, of each column of ``attributes``.
-        basis: float32 [titles, components], for the history of a newcomer.
-        pool, blas: our own threads, and what keeps the matrix products of each to one thread.
+        n_titles: rows of the item table; row 0 stands for any unknown title.
+        weight: weight of the draws in a prediction; the network has the rest.
+        draws: the posterior draws; empty for a model without a posterior.
+        layout: how a user's weights are laid out.
+        embeddings: titles' embeddings, float32 [draws, titles, k].
+        offset: titles' biases plus the intercept, float32 [draws, titles].
+        attributes: titles' attributes that are crossed with users, float32 [titles, m].
+        labels: for each column of ``attributes``, the attribute and the index of its value.
+        basis: right singular vectors for the histories of new users, float32 [titles, components].
+        pool, blas: threads that share the titles, and the control that keeps BLAS from starting
+            more threads within each.
 
     Raises:
         UserError: ``folder`` holds no model.
@@ -69,7 +70,7 @@ class Scorer:
         self.network = Network(folder / NETWORK)
         self.n_titles = self.network.n_titles
         users = pq.read_table(folder / "users.parquet", columns=["user_sum", "user_count"])
-        self._given = users["user_sum"].to_numpy(), users["user_count"].to_numpy()
+        self._totals = users["user_sum"].to_numpy(), users["user_count"].to_numpy()
         self.weight = settings["posterior"]["weight"] if settings["posterior"] else 0.0
         self.draws: list[Draw] = []
         if settings["posterior"]:
@@ -82,36 +83,36 @@ class Scorer:
         self.attributes = kept.attributes[:, kept.crossed]
         self.labels = [kept.labels[column] for column in kept.crossed]
         self.layout = Layout(self.draws[0].items.shape[1] - wide, wide)
-        known = np.concatenate([kept.attributes, np.ones((self.n_titles, 1))], 1)
+        columns = np.concatenate([kept.attributes, np.ones((self.n_titles, 1))], 1)
         shape = len(self.draws), self.n_titles
         self.embeddings = np.empty((*shape, self.layout.embedding), np.float32)
         self.offset = np.empty(shape, np.float32)
-        for place, draw in enumerate(self.draws):
-            weights = (known @ draw.map).astype(np.float32)  # (5), for titles without ratings
+        for index, draw in enumerate(self.draws):
+            weights = (columns @ draw.map).astype(np.float32)  # (5), for titles without ratings
             weights[1 : len(draw.items)] = draw.items[1:]
-            self.embeddings[place], bias, _ = self.layout.split(weights)
-            self.offset[place] = draw.intercept + (bias if wide else 0)
+            self.embeddings[index], bias, _ = self.layout.split(weights)
+            self.offset[index] = draw.intercept + (bias if wide else 0)
 
     @cached_property
     def noise(self) -> tuple[Array, Array]:
-        """The median precision of users in each draw, and whether users differ in it: [draws]."""
+        """Median precision of users in each draw, and whether users differ in it, both [draws]."""
         noise = [draw.noise for draw in self.draws]
-        return np.array([np.median(own) for own in noise]), np.array([np.ptp(n) > 0 for n in noise])
+        return np.array([np.median(n) for n in noise]), np.array([np.ptp(n) > 0 for n in noise])
 
-    def known(self, user: int) -> Taste:
-        """Look up the taste of a row of the user table; row 0 is anybody unknown."""
+    def taste(self, user: int) -> Taste:
+        """Look up the taste of a user by row of the user table; row 0 is any unknown user."""
         row = self._row(np.array(user))
         weights = np.array([draw.users[row] for draw in self.draws], np.float32)
         noise = np.array([draw.noise[row] for draw in self.draws], np.float32)
-        total, count = (int(numbers[user]) for numbers in self._given)
+        total, count = (int(column[user]) for column in self._totals)
         return Taste(user, (total, count), weights, noise)
 
-    def weights(self, draw: Draw, user: Array) -> Array:
-        """Return the weights of users in a draw: float32 [users, n]."""
+    def user_weights(self, draw: Draw, user: Array) -> Array:
+        """Return the weights of users in one draw: float32 [users, n]."""
         return draw.users[self._row(user)].astype(np.float32)
 
     def _row(self, user: Array) -> Array:
-        """Return the rows of users in the draws: 0 for those without training ratings."""
+        """Return users' rows in the draws, 0 for users without training ratings."""
         return np.where(user < len(self.draws[0].users), user, 0) if self.draws else user
 
     def scores(self, taste: Taste) -> Array:
@@ -141,14 +142,14 @@ class Scorer:
         return np.concatenate(parts).astype(np.float32)
 
     def latent(self, taste: Taste, titles: slice = slice(None)) -> Array:
-        """(1): return the latent scores of titles for a user: float32 [draws, titles]."""
+        """(1): return the latent scores of titles for one user: float32 [draws, titles]."""
         sides = self.embeddings[:, titles], self.offset[:, titles], self.attributes[titles]
-        return self._latent(taste.weights, *sides)
+        return latent_scores(self.layout, taste.weights, *sides)
 
-    def only(self, titles: Ints) -> "Scorer":
-        """Return the model of some titles alone, rows of the item table [n], in that order."""
+    def subset(self, titles: Ints) -> "Scorer":
+        """Return the same model for some titles only, rows of the item table [n]."""
         part = copy.copy(self)
-        part.network, part.n_titles = self.network.only(titles), len(titles)
+        part.network, part.n_titles = self.network.subset(titles), len(titles)
         if self.draws:
             part.embeddings, part.offset = self.embeddings[:, titles], self.offset[:, titles]
             part.attributes = self.attributes[titles]
@@ -174,44 +175,45 @@ class Scorer:
 
     def matrix(self, user: Ints, item: Ints) -> Array:
         """Predict titles [m] for users [n], rows of the two tables: float32 [n, m]."""
-        part = self.only(item)
-        return np.stack([part.scores(self.known(int(one))) for one in user])
+        part = self.subset(item)
+        return np.stack([part.scores(self.taste(int(row))) for row in user])
 
     def predict(self, user: Ints, item: Ints) -> Array:
-        """Predict pairs of rows of the two tables, integers [n]: float32 [n], on the scale."""
+        """Predict pairs, rows of the two tables [n]: float32 [n], on the scale."""
         starts = range(0, len(user), CHUNK)
         parts = [self.pairs(user[i : i + CHUNK], item[i : i + CHUNK, None]) for i in starts]
         return np.concatenate([np.zeros((0, 1), np.float32), *parts])[:, 0]
 
     def judge(self, user: Ints, item: Ints, rating: Floats) -> tuple[Array, Floats | None]:
-        """Predict pairs whose ratings are known, and tell how likely the draws find these.
+        """Predict pairs and compute the log-likelihood of their ratings.
 
         Args:
             user, item: rows of the two tables [n].
-            rating: whole numbers on the scale [n].
+            rating: the true ratings, whole numbers on the scale [n].
 
         Returns:
-            The predictions, float32 [n]; the log-likelihood of each rating under the mixture of
-            the draws (nats) [n], None without draws.
+            Predictions, float32 [n]; log-likelihoods (nats) under the mixture of the draws,
+            float64 [n], None without draws.
         """
         if not self.draws:
             return self.predict(user, item), None
+        # For a member with normal noise, a rating has the probability within half a point of it.
         halves = np.arange(*self.scale, dtype=np.float32) + 0.5
         grade = (rating - self.scale[0]).astype(np.int64)
-        predicted, likely = np.zeros(len(user), np.float32), np.zeros(len(user))
+        predicted, probability = np.zeros(len(user), np.float32), np.zeros(len(user))
         for start in range(0, len(user), CHUNK):
             rows = slice(start, start + CHUNK)
-            total, own = np.zeros((len(user[rows]), 1), np.float32), likely[rows]
+            total = np.zeros((len(user[rows]), 1), np.float32)
             for draw, score, noise in self._latent_pairs(user[rows], item[rows, None]):
                 total += expected(score, noise, draw.cuts, self.scale)
                 cuts = draw.cuts if len(draw.cuts) else halves
-                own += chance(score[:, 0], noise[:, 0], cuts, grade[rows])
+                probability[rows] += chance(score[:, 0], noise[:, 0], cuts, grade[rows])
             network = self._network(user[rows], item[rows, None])
             predicted[rows] = self._mixed(total, network)[:, 0]
-        return predicted, np.log(np.maximum(likely / len(self.draws), LEAST_CHANCE))
+        return predicted, np.log(np.maximum(probability / len(self.draws), MIN_PROBABILITY))
 
     def _network(self, user: Array, item: Array) -> Array:
-        total, count = (numbers[user] for numbers in self._given)
+        total, count = (column[user] for column in self._totals)
         first_layer = self.network.user_side(user, (total, count))
         return np.clip(self.network.pairs(user, first_layer, item), *self.scale)
 
@@ -219,54 +221,20 @@ class Scorer:
         return self.weight * total / len(self.draws) + (1 - self.weight) * network
 
     def _latent_pairs(self, user: Array, item: Array) -> Iterator[tuple[Draw, Array, Array]]:
-        """Yield each draw with the latent scores of the pairs and the precision of their noise."""
+        """Yield each draw, the pairs' latent scores and the precision of the users' noise."""
         attributes, row = self.attributes[item], self._row(user)
-        for place, draw in enumerate(self.draws):
+        for index, draw in enumerate(self.draws):
             weights = draw.users[row].astype(np.float32)
-            embeddings, offset = self.embeddings[place][item], self.offset[place][item]
-            yield draw, self._latent(weights, embeddings, offset, attributes), draw.noise[row, None]
-
-    def _latent(self, weights: Array, embeddings: Array, offset: Array, attributes: Array) -> Array:
-        """(1): return latent scores, of one user in b draws, or of b users in one draw.
-
-        Args:
-            weights: of the user: float32 [b, n].
-            embeddings, offset: of the titles: float32 [b, titles, k], [b, titles].
-            attributes: of the titles: float32 [titles, m] where they are the same for all b, or
-                [b, titles, m].
-
-        Returns:
-            float32 [b, titles].
-        """
-        embedding, bias, crosses = self.layout.split(weights)
-        score = np.matmul(embeddings, embedding[..., None])[..., 0]
-        score += offset
-        if self.layout.wide:
-            if attributes.ndim == 2:  # one matrix product instead of b products with a vector
-                score += crosses @ attributes.T
-            else:
-                score += np.matmul(attributes, crosses[..., None])[..., 0]
-            score += bias[:, None]
-        return score
-
-    def design(self, item: Array) -> tuple[Array, Array]:
-        """Return what a user's weights are multiplied with for titles [n], and the rest of (1).
-
-        Returns:
-            float32 [draws, n, m], laid out as the weights are; offsets, float32 [draws, n].
-        """
-        parts = [self.embeddings[:, item]]
-        if self.layout.wide:
-            one = np.ones((len(item), 1), np.float32)
-            own = np.concatenate([one, self.attributes[item]], 1)
-            parts.append(np.broadcast_to(own, (len(self.draws), *own.shape)))
-        return np.concatenate(parts, 2), self.offset[:, item]
+            sides = self.embeddings[index][item], self.offset[index][item], attributes
+            yield draw, latent_scores(self.layout, weights, *sides), draw.noise[row, None]
 
     def vectors(self) -> Array | None:
-        """Return a vector of each trained title, row 0 any other; None for a wide model alone.
+        """Return vectors of trained titles that point the same way if the same people like them.
 
-        Titles whose vectors point in like directions are liked by the same people: embeddings of
-        the first draw, or what the titles bring to the first ReLU layer of the network.
+        Returns:
+            The embeddings of the first draw, or else the titles' shares of the network's first
+            ReLU layer: float32 [trained titles + 1, k], row 0 for any other title. None for a
+            model with a wide part only.
         """
         if self.draws and self.layout.embedding:
             return self.embeddings[0, : len(self.draws[0].items)]

@@ -1,6 +1,6 @@
-"""The model as MLflow serves it: ratings of titles, or lists of titles, for known and new users.
+"""The model as MLflow serves it: predictions and recommendations for known and new users.
 
-MLflow stores this file as the model's code ("models from code") and runs it when it loads one.
+MLflow stores this file as the model's code ("models from code") and runs it to load the model.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
 from pipeline.errors import UserError
-from pipeline.recommender.catalogue import Rated, Wanted
-from pipeline.recommender.recommender import Person, Recommender
+from pipeline.recommender.catalogue import Filters, Rated
+from pipeline.recommender.recommender import Person, Recommender, check_request
 
 REASON = Object([Property("what", "string"), Property("points", "double")])
 SIGNATURE = ModelSignature(
@@ -40,42 +40,42 @@ SIGNATURE = ModelSignature(
         ParamSpec("genres", "string", [], (-1,)),
         ParamSpec("without", "string", [], (-1,)),
         ParamSpec("types", "string", [], (-1,)),
-        ParamSpec("from_year", "long", 0),  # 0 for any
+        ParamSpec("from_year", "long", 0),  # MLflow params cannot be None: 0 is any year
         ParamSpec("to_year", "long", 0),
         ParamSpec("sequels", "boolean", True),
     ]),
 )  # fmt: skip
-LIST = ["row", "rank", "anime_id", "title", "prediction", "why"]
+LIST_COLUMNS = ["row", "rank", "anime_id", "title", "prediction", "why"]
 
 
 class Recommendations(mlflow.pyfunc.PythonModel):
-    """Answers each row of a frame.
+    """Answers each row of a frame with a prediction or a list of titles.
 
-    A row is about a user of the data, ``user_id``, or about somebody new with their ``ratings``,
-    each a dict with ``anime_id`` or ``title``, and ``rating``. Where rows have an ``anime_id``,
-    its ``prediction`` is the answer, and unknown ids count as average ones; where they have none,
-    a list of titles is.
+    A row names a user of the data by ``user_id``, or describes a new user by ``ratings``: dicts
+    with ``anime_id`` or ``title``, and ``rating``. With a column ``anime_id`` the answer is the
+    prediction of that title, where unknown ids count as an average user or title; without it, the
+    answer is a list of titles.
     """
 
     def load_context(self, context: Any) -> None:
-        """Load the models folder that was logged."""
+        """Load the model's folder, which was logged as an artifact."""
         self.recommender = Recommender(Path(context.artifacts["model"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """Return a frame with the column ``prediction``, in the order of the input.
 
-        Lists have a row for each title, with ``row`` of the input (from 0), ``rank`` (from 1),
-        ``anime_id``, ``title`` and ``why``.
+        Lists have one row per title, with LIST_COLUMNS: ``row`` is that of the input, from 0;
+        ``rank`` counts from 1.
 
         Raises:
             MlflowException: a row cannot be answered; the message says which, and why.
         """
         try:
             if ("user_id" in model_input) == ("ratings" in model_input):
-                raise UserError("rows need user_id, or ratings, and not both.")
+                raise UserError("rows need either user_id or ratings.")
             if "anime_id" in model_input:
                 return pd.DataFrame({"prediction": self._predictions(model_input)})
-            return pd.DataFrame(self._lists(model_input, params), columns=LIST)
+            return pd.DataFrame(self._lists(model_input, params), columns=LIST_COLUMNS)
         except UserError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
@@ -83,46 +83,48 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         anime = frame["anime_id"].to_numpy()
         if "user_id" in frame:
             return self.recommender.predict(frame["user_id"].to_numpy(), anime).astype(float)
-        scores = (self.recommender.scorer.scores(person.taste) for person in self._people(frame))
         rows = self.recommender.catalogue.ids.rows(anime)
-        return np.array([own[row] for own, row in zip(scores, rows, strict=True)], float)
+        scores = (self.recommender.scorer.scores(person.taste) for person in self._people(frame))
+        return np.array([score[row] for score, row in zip(scores, rows, strict=True)], float)
 
     def _lists(self, frame: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
         number, diversity = params["k"], params["diversity"]
-        if not (1 <= number <= 10_000 and 0 <= diversity <= 1):
-            raise UserError(f"k {number}, diversity {diversity}: from 1 to 10000, from 0 to 1.")
+        check_request(number, diversity, ("k", "diversity"))
         genres, without, types = (list(params[name]) for name in ("genres", "without", "types"))
         years = params["from_year"] or None, params["to_year"] or None
-        wanted, found = Wanted(genres, without, types, years, params["sequels"]), []
-        for place, person in enumerate(self._people(frame)):
-            listed = self.recommender.recommend(person, number, wanted, diversity)
-            found += [{"row": place, "rank": i} | title for i, title in enumerate(listed, 1)]
-        return found
+        filters = Filters(genres, without, types, years, params["sequels"])
+        answer: list[dict[str, Any]] = []
+        for row, person in enumerate(self._people(frame)):
+            titles = self.recommender.recommend(person, number, filters, diversity)
+            answer += [{"row": row, "rank": i} | title for i, title in enumerate(titles, 1)]
+        return answer
 
     def _people(self, frame: pd.DataFrame) -> Iterator[Person]:
-        """Find whom the rows are about."""
-        known = "user_id" in frame
-        for place, value in enumerate(frame["user_id" if known else "ratings"]):
+        """Yield the user of each row: look up those of the data, fold in new ones."""
+        in_data = "user_id" in frame
+        for row, value in enumerate(frame["user_id" if in_data else "ratings"]):
             try:
-                if known:
+                if in_data:
                     yield self.recommender.user(str(value))
                 else:
-                    yield self.recommender.newcomer([self._rated(one) for one in value])
+                    yield self.recommender.newcomer([self._rated(rating) for rating in value])
             except UserError as error:
-                raise UserError(f"row {place}: {error}") from error
+                raise UserError(f"row {row}: {error}") from error
 
     def _rated(self, rating: Any) -> Rated:
-        known = rating if isinstance(rating, dict) else {}
-        anime, title, value = map(known.get, ("anime_id", "title", "rating"))
+        fields = rating if isinstance(rating, dict) else {}
+        anime, title, value = map(fields.get, ("anime_id", "title", "rating"))
         if (anime is None) == (title is None) or value is None:
-            raise UserError(f"{str(rating)[:99]} is not anime_id, or title, and rating.")
+            raise UserError(f"{str(rating)[:99]} needs either anime_id or title, and rating.")
         low, high = self.recommender.scorer.scale
         try:
             if low <= float(value) <= high:
                 return Rated(str(title) if anime is None else str(int(anime)), float(value))
         except (TypeError, ValueError, OverflowError):
             pass
-        raise UserError(f"{str(rating)[:99]}: a rating is from {low} to {high}, an id a number.")
+        raise UserError(
+            f"{str(rating)[:99]}: rating must be from {low} to {high}, and anime_id a whole number."
+        )
 
 
 mlflow.models.set_model(Recommendations())

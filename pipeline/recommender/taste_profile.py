@@ -1,4 +1,4 @@
-"""What somebody's taste looks like: how their predictions differ from those for a stranger."""
+"""Taste profile: by genre and decade, how a user's predictions differ from other users'."""
 
 import numpy as np
 
@@ -6,33 +6,36 @@ from pipeline.arrays import Array
 from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.recommender import Person, Recommender
 
-MOST = 12  # genres, those that differ most
-FEW = 10  # titles of a kind: fewer tell nothing
+MAX_GENRES = 12
+MIN_TITLES = 10  # the mean over fewer titles is mostly chance
 
 
 def difference(recommender: Recommender, person: Person) -> Array:
-    """Return predictions for a person less those for a stranger, less what is so of all titles.
+    """Return a person's predictions minus those for a user without ratings, centred over titles.
 
     Returns:
-        float32 [titles].
+        float32 [titles], in rating points.
     """
-    more = recommender.scorer.scores(person.taste) - recommender.stranger
-    return more - more[1:].mean()
+    points = recommender.scorer.scores(person.taste) - recommender.prior_scores
+    return points - points[1:].mean()
 
 
-def by_genre(titles: Catalogue, more: Array) -> dict[str, float]:
+def by_genre(catalogue: Catalogue, points: Array) -> dict[str, float]:
     """Return the mean difference over the titles of each genre, the largest first.
 
-    Of all genres with FEW titles or more, those MOST that are farthest from 0.
+    Of the genres with at least MIN_TITLES titles, the MAX_GENRES whose means are farthest from 0.
     """
-    rows = {genre: of for genre, of in titles.by_genre.items() if len(of) >= FEW}
-    means = {genre: float(more[of].mean()) for genre, of in rows.items()}
-    most = sorted(means, key=lambda genre: -abs(means[genre]))[:MOST]
-    return {genre: means[genre] for genre in sorted(most, key=lambda genre: -means[genre])}
+    means = {
+        genre: float(points[rows].mean())
+        for genre, rows in catalogue.by_genre.items()
+        if len(rows) >= MIN_TITLES
+    }
+    strongest = sorted(means, key=lambda genre: -abs(means[genre]))[:MAX_GENRES]
+    return {genre: means[genre] for genre in sorted(strongest, key=lambda genre: -means[genre])}
 
 
-def by_decade(titles: Catalogue, more: Array) -> dict[str, float]:
-    """Return the mean difference over the titles that began in each decade, the first one first."""
-    decade = titles.years // 10 * 10
-    known, count = np.unique(decade[~np.isnan(decade)], return_counts=True)
-    return {f"{d:.0f}s": float(more[decade == d].mean()) for d in known[count >= FEW]}
+def by_decade(catalogue: Catalogue, points: Array) -> dict[str, float]:
+    """Return the mean difference over the titles that began in each decade, in order of time."""
+    decade = catalogue.years // 10 * 10
+    decades, count = np.unique(decade[~np.isnan(decade)], return_counts=True)
+    return {f"{d:.0f}s": float(points[decade == d].mean()) for d in decades[count >= MIN_TITLES]}

@@ -1,1 +1,1 @@
-"""The sections of params.yaml, and which values they may have."""
+"""The sections of params.yaml, and the allowed values."""

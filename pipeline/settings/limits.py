@@ -1,4 +1,4 @@
-"""Which values settings may have, where their type alone does not say it."""
+"""Allowed values of settings, beyond what their types check."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ SPLITS = ("auto", "random", "per_user", "cold_user", "cold_item", "predefined", 
 CROSSES = ("item", "genres", "type", "source", "studios")
 ATTRIBUTES = ("genres", "type", "source", "studios", "episodes", "year", "ratings")
 MEMBERS = ("normal", "grades", "grades_common")
-MEMORY = re.compile(r"\d+(\.\d+)? ?([kmgt]i?)?b", re.IGNORECASE)  # as DuckDB reads it
-RENAMED = {  # keys of earlier versions
+MEMORY = re.compile(r"\d+(\.\d+)? ?([kmgt]i?)?b", re.IGNORECASE)  # as DuckDB parses it
+RENAMED = {  # keys of earlier versions: what to do with them
     "model.name": "remove it; it follows from the parts that model has",
     "features.min_titles": "it is called features.min_titles_per_value now",
     "posterior.history": "it is called posterior.history_components now",
     "evaluate.sample": "it is called evaluate.max_baseline_ratings now",
 }
-LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest value allowed
+LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest allowed value
     "dataset.min_rating": (-100, 100),  # ratings are stored in one byte
     "dataset.max_rating": (-100, 100),
     "clean.max_rejected": (0, 1),
@@ -63,7 +63,7 @@ def check_names(settings: DictConfig) -> None:
     """Refuse keys that earlier versions had.
 
     Raises:
-        UserError: the first such key; the message names the new one.
+        UserError: the first such key, and what to do with it.
     """
     for key, advice in RENAMED.items():
         section, name = key.split(".")
@@ -73,11 +73,11 @@ def check_names(settings: DictConfig) -> None:
 
 
 def check_values(config: Config, settings: DictConfig) -> None:
-    """Refuse values that cannot be meant.
+    """Refuse values that are out of range, unknown, or inconsistent with each other.
 
     Args:
-        config: the settings, typed.
-        settings: the same as they were read.
+        config: the typed settings.
+        settings: the same settings before conversion.
 
     Raises:
         UserError: the first such value; the message names the key and what is allowed.
@@ -101,9 +101,7 @@ def check_values(config: Config, settings: DictConfig) -> None:
 
 def _check_memory(limit: str) -> None:
     if not MEMORY.fullmatch(limit) or float(re.split("[ a-zA-Z]", limit)[0]) == 0:
-        raise UserError(
-            f"engine.memory_limit: {limit!r} is no amount of memory; a number and a unit, as 2GB."
-        )
+        raise UserError(f"engine.memory_limit: {limit!r} is not an amount of memory, such as 2GB.")
 
 
 def _check_model(model: Model) -> None:
@@ -133,16 +131,16 @@ def _check_posterior(settings: Posterior) -> None:
 
 
 def _check_choices(key: str, values: Sequence[Any], choices: Sequence[str]) -> None:
-    """Refuse a value that is not among the choices, or that is there twice."""
-    for place, value in enumerate(values):
+    """Refuse a value that is unknown or repeated."""
+    for position, value in enumerate(values):
         if value not in choices:
             raise UserError(f"{key}: {value!r} is unknown; any of {tuple(choices)}.")
-        if value in values[:place]:
-            raise UserError(f"{key}: {value!r} is there twice.")
+        if value in values[:position]:
+            raise UserError(f"{key}: {value!r} is listed twice.")
 
 
 def _check_watch(dataset: Files) -> None:
-    """Refuse a path that DVC does not watch: changed files would go unnoticed."""
+    """Refuse a path other than the one DVC watches: DVC would not notice changed files."""
     if dataset.path is None:
         return
     if dataset.watch.data != from_root(str(from_home(dataset.path))):

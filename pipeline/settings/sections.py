@@ -1,4 +1,4 @@
-"""The sections of params.yaml: a dataclass each."""
+"""The sections of params.yaml, one dataclass each."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Watch:
-    """What DVC compares to decide whether download must run again."""
+    """Paths that DVC compares to decide whether to run download again."""
 
     data: str
     test: str
@@ -16,7 +16,7 @@ class Watch:
 
 @dataclass
 class Dataset:
-    """What every data source says of itself."""
+    """Settings that every data source has."""
 
     source: str
     min_rating: int
@@ -26,7 +26,7 @@ class Dataset:
 
 @dataclass
 class Files(Dataset):
-    """A source of files; those a person has put in the folder or archive ``path``, where set."""
+    """Settings of a source whose files may be placed by hand, in a folder or archive ``path``."""
 
     path: str | None
 
@@ -52,7 +52,7 @@ class Features:
 
 @dataclass
 class Duckdb:
-    """Settings of DuckDB inside the process."""
+    """Settings of DuckDB."""
 
     name: str
     threads: int | None
@@ -61,7 +61,7 @@ class Duckdb:
 
 @dataclass
 class Pyspark:
-    """Settings of Spark; ``spark`` nests its own: spark.master is ``{"master": …}``."""
+    """Settings of Spark; ``spark`` nests Spark's own keys: ``{"master": …}`` is spark.master."""
 
     name: str
     spark: dict[str, Any]
@@ -92,7 +92,7 @@ class Deep:
 
 @dataclass
 class Model:
-    """Which parts the model has; at least one."""
+    """Settings of the network: a wide part, a deep part or both."""
 
     wide: Wide | None = None
     deep: Deep | None = None
@@ -142,12 +142,12 @@ class Evaluate:
 
 @dataclass
 class Config:
-    """All settings; a section per conf group, each stage reads its own."""
+    """All settings, one section per group in conf/."""
 
-    dataset: Any  # the Settings of the module of pipeline.sources that dataset.source names
+    dataset: Any  # Settings of the source module that dataset.source names
     clean: Clean
     features: Features
-    engine: Any  # one of ENGINES, chosen by engine.name
+    engine: Any  # the one of ENGINES that engine.name names
     model: Model
     train: Train
     evaluate: Evaluate
@@ -158,7 +158,7 @@ ENGINES: dict[str, Any] = {"duckdb": Duckdb, "pyspark": Pyspark}
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested settings to dotted keys, as on the command line; without those not set."""
+    """Flatten nested settings to dotted keys; nulls are left out, lists become JSON."""
     result: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):

@@ -1,14 +1,13 @@
-"""Where ratings come from: a module per kind of source, named by ``dataset.source``.
+"""Sources of ratings: one module per kind, chosen by ``dataset.source``.
 
-A module has two names:
+Each module defines:
 
-- ``Settings``, a dataclass on top of ``pipeline.config.Dataset``: the keys of its YAML files in
-  conf/dataset.
-- ``write(settings, folder)``, which writes the files of ``pipeline.tables.raw`` to an empty
-  folder and returns what is known of the ratings beforehand (see metrics/download.json),
-  maybe nothing.
+- ``Settings``, a dataclass that extends ``pipeline.config.Dataset``: the keys of the source's YAML
+  files in conf/dataset.
+- ``write(settings, folder)``, which writes the files of ``pipeline.tables.raw`` to an empty folder
+  and returns facts about the ratings for metrics/download.json, often none.
 
-Modules import what takes long to import where they use it: every stage reads ``Settings``.
+Modules import slow libraries inside functions, because every stage reads ``Settings``.
 """
 
 import importlib
@@ -22,7 +21,7 @@ def find(name: str) -> ModuleType:
     """Return the module of a source.
 
     Raises:
-        UserError: there is none of that name; the message lists those there are.
+        UserError: no source has this name; the message lists the sources.
     """
     names = sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"archives"})
     if name not in names:

@@ -1,4 +1,4 @@
-"""Files from outside the repository: downloaded or placed by hand, found, and checked."""
+"""Raw files from outside the repository, downloaded or placed by hand, and their digests."""
 
 import hashlib
 import shutil
@@ -12,27 +12,27 @@ from typing import Any
 
 from pipeline.errors import UserError
 
-TIMEOUT = 15.0  # seconds, to connect and between two pieces
-TRIES = 3  # of a download whose connection breaks in the middle
+TIMEOUT = 15.0  # seconds to connect, and between two received chunks
+TRIES = 3  # attempts while the connection breaks during the transfer
 
 
-def download(name: str, get: Callable[[], Path], by_hand: str) -> Path:
-    """Run what downloads a file: again where the connection breaks, at once an error otherwise.
+def download(name: str, fetch: Callable[[], Path], by_hand: str) -> Path:
+    """Download a file; retry only if the connection breaks during the transfer.
 
     Args:
         name: the file, for the message.
-        get: downloads it and returns where it lies; it goes on where it was, if it can.
-        by_hand: how to come by the file without it, for the message.
+        fetch: downloads the file, or the rest of it, and returns its path.
+        by_hand: how to place the file by hand, for the message.
 
     Raises:
-        UserError: no network, no answer in time, no such file, wrong bytes, or no room for them.
+        UserError: no network, no answer in time, no such file, wrong bytes, or a full disk.
     """
     from requests.exceptions import ChunkedEncodingError
 
     for attempt in range(1, TRIES + 1):
         try:
             with _time_limit():
-                return get()
+                return fetch()
         except (OSError, ValueError) as error:  # requests' own errors are OSErrors
             if isinstance(error, ChunkedEncodingError) and attempt < TRIES:
                 continue
@@ -43,7 +43,7 @@ def download(name: str, get: Callable[[], Path], by_hand: str) -> Path:
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
-    """Let no request of the block wait longer than TIMEOUT: kagglehub's first one has no limit."""
+    """Give every request in the block the TIMEOUT; kagglehub's first request has none."""
     from requests.adapters import HTTPAdapter
 
     send = HTTPAdapter.send
@@ -59,64 +59,66 @@ def _time_limit() -> Iterator[None]:
 
 
 def files(place: Path) -> dict[str, Traversable]:
-    """Return the files of a folder, or those at any depth of a zip archive, by their names.
+    """Return the files of a folder, or those at any depth of a zip archive, by name.
 
     Raises:
-        UserError: ``place`` is neither.
+        UserError: ``place`` is neither a folder nor a zip archive.
     """
     if place.is_dir():
         return {file.name: file for file in place.iterdir() if file.is_file()}
     if not place.exists():
         raise UserError(f"{place}: no such folder or file; check dataset.path.")
     if not zipfile.is_zipfile(place):
-        raise UserError(f"{place} is neither a folder nor a whole zip archive; get it again.")
+        raise UserError(
+            f"{place} is neither a folder nor a complete zip archive; download it again."
+        )
     root = zipfile.Path(place)
     return {PurePosixPath(name).name: root / name for name in root.root.namelist()}
 
 
 def find(place: Path, *names: str) -> dict[str, Traversable]:
-    """Return these ``files`` of a folder or zip archive.
+    """Return the files with these names from a folder or zip archive.
 
     Raises:
-        UserError: ``place`` is neither, or one of them is not in it.
+        UserError: ``place`` is neither, or lacks one of the files.
     """
-    there = files(place)
-    missing = [name for name in names if name not in there]
+    present = files(place)
+    missing = [name for name in names if name not in present]
     if missing:
         raise UserError(f"{place}: no {', '.join(missing)} in it; check dataset.path.")
-    return {name: there[name] for name in names}
+    return {name: present[name] for name in names}
 
 
-def is_right(file: Traversable, digest: str) -> bool:
-    """Say whether a file has the digest, written as ``sha256:…`` or ``md5:…``."""
+def has_digest(file: Traversable, digest: str) -> bool:
+    """Whether a file has the digest ``sha256:…`` or ``md5:…``."""
     algorithm, _, expected = digest.partition(":")
     with reading(file) as data:
         return hashlib.file_digest(data, algorithm).hexdigest() == expected
 
 
 def check(file: Traversable, digest: str, by_hand: str) -> None:
-    """Refuse a file of another digest; ``by_hand`` ends the message with where it is to be had."""
-    if not is_right(file, digest):
+    """Refuse a file with another digest; ``by_hand`` ends the message with how to get the file."""
+    if not has_digest(file, digest):
         raise UserError(
             f"{file} is damaged or another version: its digest is not {digest}.\n{by_hand}"
         )
 
 
 def copy(file: Traversable, target: Path) -> None:
-    """Write the bytes of ``file`` to ``target``."""
+    """Copy a file, possibly from an archive, to ``target``."""
     with reading(file) as data, target.open("wb") as out:
         shutil.copyfileobj(data, out, 1 << 20)
 
 
 @contextmanager
 def reading(file: Traversable) -> Iterator[Any]:
-    """Open a file, of an archive too, for its bytes.
+    """Open a file, possibly in an archive, in binary mode.
 
     Raises:
-        UserError: the archive turns out to be damaged.
+        UserError: the archive is damaged.
     """
     try:
         with file.open("rb") as data:
             yield data
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise UserError(f"{file} is damaged: {error}; get it again.") from error
+        raise UserError(f"{file} is damaged: {error}; download it again.") from error

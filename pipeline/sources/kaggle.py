@@ -14,7 +14,7 @@ from pipeline.sources import archives
 
 @dataclass
 class Settings(Files):
-    """Settings of a data set on Kaggle; ``files`` maps the files that are used to their digests."""
+    """Settings of a data set on Kaggle; ``files`` maps the names of the files to their digests."""
 
     handle: str
     version: int
@@ -22,7 +22,7 @@ class Settings(Files):
 
 
 def write(settings: Settings, folder: Path) -> dict[str, Any]:
-    """Copy the files to ``folder`` once all of them are there and have their digests.
+    """Copy the files to ``folder``, after checking that all are present with the right digests.
 
     Raises:
         UserError: a file is missing, cannot be downloaded or has another digest; the message says
@@ -42,27 +42,28 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def _download(settings: Settings, name: str, digest: str) -> Path:
-    """Bring a file to kagglehub's cache, which an interrupted download goes on from."""
+    """Download a file to kagglehub's cache, or the rest of it after an interrupted download."""
     import kagglehub
     from kagglehub.exceptions import DataCorruptionError
 
     handle = f"{settings.handle}/versions/{settings.version}"
 
-    def get() -> Path:
-        # kagglehub may take a wrong file for complete: it goes on with a part whatever the answer.
+    def fetch() -> Path:
+        # kagglehub appends any answer to a partial file and may then return a wrong file: try the
+        # cache first, then from scratch.
         for from_scratch in (False, True):
-            with suppress(DataCorruptionError, BadZipFile):  # it looks at some files itself
+            with suppress(DataCorruptionError, BadZipFile):  # kagglehub checks some files itself
                 file = Path(kagglehub.dataset_download(handle, name, force_download=from_scratch))
-                if archives.is_right(file, digest):
+                if archives.has_digest(file, digest):
                     return file
-        raise ValueError(f"in {handle} its digest is not {digest}; try another dataset.version")
+        raise ValueError(f"its digest in {handle} is not {digest}; try another dataset.version")
 
-    return archives.download(name, get, _by_hand(settings))
+    return archives.download(name, fetch, _by_hand(settings))
 
 
 def _by_hand(settings: Settings) -> str:
     return (
-        "The next run goes on where this one stopped. "
+        "The next run continues the download where this one stopped. "
         f"To place the files by hand: get {', '.join(settings.files)} from "
         f"https://www.kaggle.com/datasets/{settings.handle} in a browser, put them in a folder or "
         "keep the zip archive, and add -S dataset.path=FOLDER_OR_ZIP to `dvc exp run`."

@@ -1,4 +1,4 @@
-"""Ratings from a folder of the user's own, in the three-file layout of Kaggle's data set."""
+"""Ratings from the user's own files, in the three-file layout of Kaggle's data set."""
 
 import shutil
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from pipeline.settings.sections import Files
 
 @dataclass
 class Settings(Files):
-    """Settings of a folder of files; see conf/dataset/local.yaml."""
+    """Settings of the user's own files; see conf/dataset/local.yaml."""
 
     test_scores: str | None
 
 
 def write(settings: Settings, folder: Path) -> dict[str, Any]:
-    """Copy the three files, and the test scores where set, to ``folder``.
+    """Copy the three files, and the test set if there is one, to ``folder``.
 
     Raises:
-        UserError: a file is missing, is no CSV or lacks a column; the message names the file.
+        UserError: a file is missing, is not CSV or lacks a column; the message names the file.
     """
     from pipeline.tables.raw import (
         CATALOGUE_CSV,
@@ -33,7 +33,7 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     )
 
     if settings.path is None:
-        raise UserError("dataset.path is not set; it is the folder of the three files.")
+        raise UserError("dataset.path is not set; set it to the folder of the three files.")
     files = {
         name: from_home(settings.path) / name for name in (SCORES_CSV, DETAILS_CSV, CATALOGUE_CSV)
     }

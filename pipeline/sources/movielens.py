@@ -1,7 +1,7 @@
 """Ratings of films from MovieLens 100K or 1M, downloaded or placed by hand.
 
-What Kaggle's layout has and MovieLens does not know (studios, episodes, …) is ``UNKNOWN``. Titles
-stay as they are: the year at their end tells films of one name apart.
+Columns of Kaggle's layout that MovieLens lacks (studios, episodes, …) are ``UNKNOWN``. Titles keep
+the year at their end, which distinguishes films of the same name.
 """
 
 import csv
@@ -25,7 +25,7 @@ Rows = Iterable[dict[str, str]]
 
 @dataclass
 class Settings(Files):
-    """Settings of a MovieLens archive; ``split`` is the one of its test sets to use, if any."""
+    """Settings of a MovieLens archive; ``split`` names one of its test sets, null for none."""
 
     url: str
     digest: str
@@ -36,8 +36,8 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     """Write ratings, users and films to ``folder`` in Kaggle's layout, and the split's test set.
 
     Raises:
-        UserError: the archive is missing, cannot be downloaded or has another digest, a file of it
-            is missing or damaged, or it has no such split.
+        UserError: the archive is missing, cannot be downloaded or has another digest, one of its
+            files is missing or damaged, or it does not have the split.
     """
     place = _download(settings) if settings.path is None else from_home(settings.path)
     if place.is_file():
@@ -54,16 +54,16 @@ def _download(settings: Settings) -> Path:
     name = settings.url.rpartition("/")[2]
     cache = pooch.os_cache("anime-ratings")
 
-    def get() -> Path:
+    def fetch() -> Path:
         url, digest = settings.url, settings.digest
         return Path(pooch.retrieve(url, digest, fname=name, path=cache, progressbar=True))
 
-    return archives.download(name, get, _by_hand(settings))
+    return archives.download(name, fetch, _by_hand(settings))
 
 
 def _by_hand(settings: Settings) -> str:
     return (
-        f"To place it by hand: get {settings.url} elsewhere, keep the zip archive or unpack it, "
+        f"To place it by hand: get {settings.url} in a browser, keep the zip archive or unpack it, "
         "and add -S dataset.path=FOLDER_OR_ZIP to `dvc exp run`."
     )
 
@@ -107,7 +107,7 @@ def _read_1m(place: Path, split: str | None) -> dict[str, Rows]:
 
 def _film(item: str, title: str, genres: list[str], date: str) -> dict[str, str]:
     day = re.fullmatch(r"(\d+)-(\w+)-(\d{4})", date)
-    aired = f"{day[2]} {int(day[1])}, {day[3]}" if day else date  # as on Kaggle, or the year alone
+    aired = f"{day[2]} {int(day[1])}, {day[3]}" if day else date  # as on Kaggle; or just the year
     return {
         "anime_id": item,
         "Name": title,
@@ -136,7 +136,12 @@ def _scores(file: Traversable, separator: str) -> Rows:
 
 
 def _lines(file: Traversable, separator: str, fields: int, numbers: int = 0) -> Iterator[list[str]]:
-    """Yield the fields of each line; so many of them, and the first ``numbers`` are numbers."""
+    """Yield the fields of each line.
+
+    Raises:
+        UserError: a line does not have ``fields`` fields, the first ``numbers`` of them whole
+            numbers; or the file has no lines.
+    """
     empty = True
     with archives.reading(file) as data:
         for number, line in enumerate(data, 1):
@@ -145,13 +150,13 @@ def _lines(file: Traversable, separator: str, fields: int, numbers: int = 0) -> 
                 continue
             if len(row) != fields or not all(field.isdecimal() for field in row[:numbers]):
                 raise UserError(
-                    f"{file}, line {number} is damaged: expected {fields} fields parted by "
-                    f"{separator!r}, the first {numbers} of them numbers, and found {row}."
+                    f"{file}, line {number} is damaged: expected {fields} fields separated by "
+                    f"{separator!r}, the first {numbers} of them whole numbers, but got {row}."
                 )
             empty = False
             yield row
     if empty:
-        raise UserError(f"{file} is empty; get it again.")
+        raise UserError(f"{file} is empty; download it again.")
 
 
 def _write_csv(path: Path, rows: Rows) -> None:

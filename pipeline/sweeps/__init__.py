@@ -1,1 +1,1 @@
-"""Sweeps of Hydra in MLflow."""
+"""Sweeps: runs, comparison of jobs, cache of stages before train, pruning."""

@@ -1,4 +1,4 @@
-"""How the jobs of a sweep compare: as a table, on the terminal, as a picture."""
+"""Comparison of the jobs of a sweep: table, terminal output, picture."""
 
 import json
 import math
@@ -14,19 +14,19 @@ from pipeline.plots import BLUE, GREY, canvas
 from pipeline.tracking.runs import BEST
 
 SHOWN = (BEST, "test_mse")
-EVENLY = 8  # most values of a param that are spaced evenly in the picture, and all named
-LOG = 20  # ratio of the largest to the smallest value from which the scale is logarithmic
+MAX_TICKS = 8  # a param with more values has an axis to scale, with ticks at both ends alone
+MIN_LOG_RATIO = 20  # ratio of largest to smallest value above which that scale is logarithmic
 
 
 def done(run: Any) -> bool:
-    """Say whether a job has its figures, or was ended early for good."""
+    """Return whether a job needs no further run: it has its test MSE, or was pruned."""
     return "test_mse" in run.data.metrics or "pruned" in run.data.tags
 
 
-def compared(children: list[Any]) -> pd.DataFrame:
-    """Return a row for each job, the best first: overrides that differ, the MSEs.
+def job_table(children: list[Any]) -> pd.DataFrame:
+    """Return a row for each job that is done, the best first: overrides that differ, and MSEs.
 
-    The last ones are those that were stopped early, and have no test_mse.
+    Pruned jobs come last and have no test_mse. Without any test_mse the table is empty.
     """
     rows = {
         child.data.tags["job"]: dict(
@@ -37,21 +37,22 @@ def compared(children: list[Any]) -> pd.DataFrame:
         if done(child)
     }
     table = pd.DataFrame(list(rows.values()))
-    same = [name for name in varied(table) if len(table[name].drop_duplicates()) == 1]
+    same = [name for name in override_columns(table) if len(table[name].drop_duplicates()) == 1]
     table = table.drop(columns=same)
     if table.empty or table.test_mse.isna().all():
         return table.iloc[:0]
-    ended = table.sort_values(BEST).dropna(subset="test_mse")
-    return pd.concat([ended, table.drop(ended.index).sort_values(BEST)], ignore_index=True)
+    tested = table.sort_values(BEST).dropna(subset="test_mse")
+    pruned = table.drop(tested.index).sort_values(BEST)
+    return pd.concat([tested, pruned], ignore_index=True)
 
 
-def varied(table: pd.DataFrame) -> list[str]:
-    """Return the columns of overrides."""
+def override_columns(table: pd.DataFrame) -> list[str]:
+    """Return the names of the columns that are overrides."""
     return [str(name) for name in table if name not in SHOWN]
 
 
 def print_jobs(jobs: pd.DataFrame) -> None:
-    """Print the jobs of a sweep, the best first."""
+    """Print the table of jobs."""
     table = Table(title=f"{len(jobs)} jobs, the best by validation MSE first")
     for name in jobs:
         table.add_column(str(name), justify="right", overflow="fold")
@@ -67,12 +68,12 @@ def _cell(value: object) -> str:
 
 
 def picture(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
-    """Draw a line per job of a sweep through its params to its ``metric``, the best in blue.
+    """Draw parallel coordinates: a line per job through its params to its ``metric``.
 
     Args:
         table: a row for each job, the best first.
-        params: columns that differ, as text.
-        metric: the column of the last axis; lower is better.
+        params: columns of text, an axis each.
+        metric: column of the last axis; lower is better.
     """
     figure, axes = canvas(f"{len(table)} jobs, the best in blue", "", "")
     beside: dict[str, Any] = {
@@ -83,10 +84,10 @@ def picture(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
     }
     beside["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     heights = pd.DataFrame(index=table.index)
-    for place, name in enumerate(params):
-        heights[name], ticks = _places(table[name])
+    for x, name in enumerate(params):
+        heights[name], ticks = _heights(table[name])
         for value, height in ticks.items():
-            axes.annotate(value, (place, height), **beside)
+            axes.annotate(value, (x, height), **beside)
     low, high = table[metric].min(), table[metric].max()
     heights[metric] = (table[metric] - low) / ((high - low) or 1)
     for row in reversed(range(len(table))):
@@ -101,15 +102,21 @@ def picture(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
     return figure
 
 
-def _places(values: pd.Series) -> tuple[pd.Series, dict[str, float]]:
-    """Place texts between 0 and 1: a few evenly, many numbers to scale, their ends as ticks."""
+def _heights(values: pd.Series) -> tuple[pd.Series, dict[str, float]]:
+    """Map the values of a param to heights between 0 and 1.
+
+    Numbers with more than MAX_TICKS values are drawn to scale, all others evenly spaced.
+
+    Returns:
+        The height of each job, and the heights of the ticks by label.
+    """
     numbers = pd.to_numeric(values, errors="coerce")
-    if numbers.notna().all() and values.nunique() > EVENLY:
-        if numbers.min() > 0 and numbers.max() / numbers.min() > LOG:
+    if numbers.notna().all() and values.nunique() > MAX_TICKS:
+        if numbers.min() > 0 and numbers.max() / numbers.min() > MIN_LOG_RATIO:
             numbers = np.log(numbers)
         low, high = numbers.min(), numbers.max()
         ends = (values[numbers == end].iloc[0] for end in (low, high))
-        ticks = {str(text): float(place) for place, text in enumerate(ends)}
+        ticks = {str(text): float(height) for height, text in enumerate(ends)}
         return (numbers - low) / (high - low), ticks
     order = sorted(values.unique(), key=_by_number)
     ticks = {value: step / max(1, len(order) - 1) for step, value in enumerate(order)}
@@ -117,7 +124,7 @@ def _places(values: pd.Series) -> tuple[pd.Series, dict[str, float]]:
 
 
 def _by_number(text: str) -> tuple[float, str]:
-    """Sort numbers by size, and before other texts."""
+    """Sort key: numbers by size, then other texts."""
     try:
         return float(text), ""
     except ValueError:

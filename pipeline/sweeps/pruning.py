@@ -1,7 +1,7 @@
-"""Ends a job of a sweep whose validation curve is hopeless beside those of the jobs before it.
+"""Pruning: stop a job of a sweep whose validation curve is much worse than those of earlier jobs.
 
 One of Optuna's pruners decides: ``hydra.callbacks.mlflow.pruner``, as in conf/sweep/network.yaml.
-The curves of the other jobs come from MLflow, so that it works with every sweeper and launcher.
+The curves of earlier jobs come from MLflow, so that every sweeper and launcher can be used.
 """
 
 import json
@@ -21,8 +21,8 @@ from pipeline.tracking.origin import SWEEP_RUN
 from pipeline.tracking.runs import BEST
 
 
-class HopelessError(Exception):
-    """A job is ended early; ``best`` is its lowest validation MSE until then."""
+class PrunedError(Exception):
+    """A job was pruned; ``best`` is its lowest validation MSE so far."""
 
     def __init__(self, best: float) -> None:
         super().__init__(best)
@@ -31,11 +31,11 @@ class HopelessError(Exception):
 
 @contextmanager
 def watching(pruner: DictConfig | None, curve: str) -> Iterator[None]:
-    """Let a pruner watch one curve of the runs inside; None lets every job go on to its end.
+    """Context in which a pruner watches one validation curve; None prunes nothing.
 
     Args:
-        pruner: its class and arguments, as Hydra instantiates them.
-        curve: name of the metric it judges by.
+        pruner: config of the pruner, which Hydra can instantiate.
+        curve: name of the metric to watch.
     """
     if pruner is None:
         yield
@@ -44,7 +44,7 @@ def watching(pruner: DictConfig | None, curve: str) -> Iterator[None]:
 
     def watcher(name: str, step: int, value: float) -> None:
         if name == curve:
-            judge(settings, curve, step, value)
+            report(settings, curve, step, value)
 
     logs.watchers.append(watcher)
     try:
@@ -53,23 +53,23 @@ def watching(pruner: DictConfig | None, curve: str) -> Iterator[None]:
         logs.watchers.remove(watcher)
 
 
-def judge(pruner: str, curve: str, step: int, value: float) -> None:
-    """Report one more point of the curve of the open run to its pruner.
+def report(pruner: str, curve: str, step: int, value: float) -> None:
+    """Report a point of the open run's validation curve to the pruner.
 
     Args:
-        pruner: its class and arguments, as JSON.
+        pruner: config of the pruner, as JSON.
         curve: name of the metric.
         step: epoch or sweep.
         value: MSE.
 
     Raises:
-        HopelessError: the run was hopeless; it is closed as killed, with the tag ``pruned``.
+        PrunedError: the pruner stops the run, which ends as killed with the tag ``pruned``.
     """
     import mlflow
 
     run = mlflow.active_run().info.run_id
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna calls adding a finished trial experimental
+        warnings.simplefilter("ignore")  # in Optuna, create_trial is experimental
         present = trial(run, os.environ[SWEEP_RUN], curve, pruner)
     present.report(value, step)
     if present.should_prune():
@@ -78,12 +78,15 @@ def judge(pruner: str, curve: str, step: int, value: float) -> None:
         mlflow.log_metrics({BEST: best})
         mlflow.set_tag("pruned", f"{curve} {value:.4f} at step {step}")
         mlflow.end_run("KILLED")
-        raise HopelessError(best)
+        raise PrunedError(best)
 
 
 @cache
 def trial(run: str, sweep: str, curve: str, pruner: str) -> Any:
-    """Begin an Optuna trial for ``run`` that knows the curves of the finished jobs of ``sweep``."""
+    """Start an Optuna trial for ``run`` in a study with the finished jobs of ``sweep``.
+
+    Cached, as the trial collects the points of the run.
+    """
     import mlflow
     import optuna
 

@@ -1,6 +1,6 @@
-"""Sweeps in MLflow: a parent run, and a child of it for each job.
+"""Sweeps in MLflow: a parent run for the sweep, a child run for each job.
 
-The parent hands its id to the jobs by the environment, as they may be other processes.
+Jobs may be other processes, so they get the id of the parent run from the environment.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
@@ -24,13 +25,13 @@ from pipeline.tracking.runs import BEST
 
 
 def identify(settings: Any) -> str:
-    """Digest settings, together with the code that the stages depend on."""
+    """Return a digest of settings and of the code that the stages depend on."""
     text = json.dumps([settings, code_digest()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def finished(job: str) -> float | None:
-    """Return the validation MSE of a job of the present sweep, if it was done before."""
+def earlier_mse(job: str) -> float | None:
+    """Return the validation MSE of a job if an earlier call of this sweep finished it."""
     import mlflow
 
     from pipeline.sweeps.comparison import done
@@ -38,20 +39,20 @@ def finished(job: str) -> float | None:
     runs.connect()
     parent = os.environ.get(SWEEP_RUN)
     query = f"tags.job = '{job}' and tags.mlflow.parentRunId = '{parent}'"
-    found = mlflow.search_runs(filter_string=query, output_format="list")
-    values: list[float] = [run.data.metrics[BEST] for run in found if done(run)]
+    children = mlflow.search_runs(filter_string=query, output_format="list")
+    values: list[float] = [run.data.metrics[BEST] for run in children if done(run)]
     return values[0] if values else None
 
 
 @contextmanager
 def child(overrides: list[str], job: str) -> Iterator[None]:
-    """Make the run that is opened inside that of a job.
+    """Context in which the run that is opened becomes the child run of a job.
 
-    If a UserError comes before a run is opened, a failed one is recorded.
+    If a UserError comes before the run opens, a FAILED run is recorded.
 
     Args:
-        overrides: of the job.
-        job: its identity.
+        overrides: overrides of the job.
+        job: digest of the job, from ``identify``.
     """
     import mlflow
 
@@ -77,18 +78,18 @@ def child(overrides: list[str], job: str) -> Iterator[None]:
 
 
 class Sweep(Callback):
-    """Opens the run of a sweep before its first job.
+    """Hydra callback that opens the run of a sweep before its first job.
 
     Args:
-        pruner: an Optuna pruner, instantiated here to find a mistake in its settings at once; each
-            job makes its own.
+        pruner: an Optuna pruner. Hydra instantiates it here, so that a mistake in its settings
+            stops the sweep at once; each job instantiates its own.
     """
 
     def __init__(self, pruner: Any) -> None:
         self.pruner = pruner
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Open the run, or continue that of the same overrides and code."""
+        """Open the sweep's run, or resume the one with the same overrides and code."""
         import mlflow
 
         runs.connect()
@@ -98,13 +99,13 @@ class Sweep(Callback):
         assert isinstance(space, dict)
         identity = identify([words, space])
         query = f"tags.sweep = '{identity}'"
-        found = mlflow.search_runs(filter_string=query, output_format="list", max_results=1)
-        asked = [*(f"{key!s}={values}" for key, values in space.items()), *words]
-        parsed = OverridesParser.create().parse_overrides(asked)
+        before = mlflow.search_runs(filter_string=query, output_format="list", max_results=1)
+        overrides = [*(f"{key!s}={values}" for key, values in space.items()), *words]
+        parsed = OverridesParser.create().parse_overrides(overrides)
         swept = [p for p in parsed if p.is_sweep_override()]
         os.environ[SWEEP_KEYS] = json.dumps([p.key_or_group for p in swept])
         with mlflow.start_run(
-            run_id=found[0].info.run_id if found else None,
+            run_id=before[0].info.run_id if before else None,
             run_name=" ".join(str(p.input_line) for p in swept) or "defaults",
             tags={"sweep": identity, "route": "hydra sweep"} | origin.code() | origin.process(),
             description=f"`python -m pipeline.sweep --multirun {' '.join(words)}`",
@@ -114,49 +115,57 @@ class Sweep(Callback):
 
 
 def close(status: str) -> list[str]:
-    """Close the run of the sweep: mark what was killed, log and print how the jobs compare.
+    """Close the run of the sweep: log and print the comparison of the jobs, update the view.
 
     Args:
-        status: that the run ends with, in MLflow's words.
+        status: MLflow status to close it with, FINISHED or KILLED.
 
     Returns:
-        The names of the jobs that have no figures.
+        The names of the jobs without a result.
     """
     parent = os.environ.pop(SWEEP_RUN)
     import mlflow
 
-    from pipeline.sweeps.comparison import SHOWN, compared, done, picture, print_jobs, varied
+    from pipeline.sweeps.comparison import done, job_table, override_columns
 
     client = mlflow.MlflowClient()
     query = f"tags.mlflow.parentRunId = '{parent}'"
     children = mlflow.search_runs(filter_string=query, output_format="list")
-    for child in children:
-        if child.info.status == "RUNNING":
-            client.set_terminated(child.info.run_id, "KILLED")
-    table = compared(children)
-    params = varied(table)
+    for run in children:
+        if run.info.status == "RUNNING":  # its process was killed
+            client.set_terminated(run.info.run_id, "KILLED")
+    table = job_table(children)
     with mlflow.start_run(run_id=parent):
         if len(table):
-            best = table.iloc[0]
-            mlflow.log_text(table.to_csv(index=False), "jobs.csv")
-            mlflow.log_metrics({name: float(best[name]) for name in SHOWN})
-            mlflow.set_tags({f"best.{name}": best[name] for name in params})
-            short = table.assign(**{name: table[name].map(shortened) for name in params})
-            mlflow.log_figure(picture(short, params, BEST), "plots/jobs.png")
-            print_jobs(short)
+            _log_comparison(table)
     client.set_terminated(parent, status)
-    _show(parent, children, params)
-    ended = {child.data.tags["job"] for child in children if done(child)}
-    return [child.info.run_name for child in children if child.data.tags["job"] not in ended]
+    _update_view(parent, children, override_columns(table))
+    results = {run.data.tags["job"] for run in children if done(run)}
+    return [run.info.run_name for run in children if run.data.tags["job"] not in results]
 
 
-def _show(parent: str, children: list[Any], keys: list[str]) -> None:
-    """Make the view *Newest sweep*: its jobs, with a column for each of ``keys``."""
+def _log_comparison(table: pd.DataFrame) -> None:
+    """Log the table of jobs, its picture and the best job to the open run; print the table."""
     import mlflow
 
-    known = {name for child in children for name in child.data.params}
-    # An override of a group, such as model=wide, shows in the name that the group's files give.
-    params = [p for key in keys for p in (key, f"{key}.name", f"{key}.source") if p in known]
+    from pipeline.sweeps.comparison import SHOWN, override_columns, picture, print_jobs
+
+    best, params = table.iloc[0], override_columns(table)
+    mlflow.log_text(table.to_csv(index=False), "jobs.csv")
+    mlflow.log_metrics({name: float(best[name]) for name in SHOWN})
+    mlflow.set_tags({f"best.{name}": best[name] for name in params})
+    short = table.assign(**{name: table[name].map(shortened) for name in params})
+    mlflow.log_figure(picture(short, params, BEST), "plots/jobs.png")
+    print_jobs(short)
+
+
+def _update_view(parent: str, children: list[Any], keys: list[str]) -> None:
+    """Set the view *Newest sweep* to these jobs, with a column for each override in ``keys``."""
+    import mlflow
+
+    logged = {name for run in children for name in run.data.params}
+    # Groups are no params: for an override such as model=wide, the column is model.name.
+    params = [p for key in keys for p in (key, f"{key}.name", f"{key}.source") if p in logged]
     search = f"tags.mlflow.parentRunId = '{parent}'"
     shown = views.columns((BEST, "test_mse"), params, ())
     view = views.view("Newest sweep", shown, search, lowest=shown[0])

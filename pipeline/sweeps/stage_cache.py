@@ -1,9 +1,8 @@
-"""Outputs of the stages before train, built once for each distinct configuration.
+"""Cache of the outputs of the stages before train, for the jobs of sweeps.
 
-A sweep over ``features.*`` or ``dataset.*`` needs tables of its own for each job, and the tables in
-data/ are the workspace's. So each stage's outputs are kept under a digest of everything that
-determines them, beside DVC's own cache: the code and files that dvc.yaml lists as its dependencies,
-the settings it lists as its params, and the digest of the stage before.
+Jobs of a sweep over ``features.*`` or ``dataset.*`` need different tables, and must not replace
+those in the workspace. The key of a stage's outputs is a digest of everything that determines them:
+the dependencies and params that dvc.yaml lists for the stage, and the key of the stage before.
 """
 
 import hashlib
@@ -20,11 +19,11 @@ from pipeline.tracking.runs import digest as file_digest
 
 STAGES = ("download", "clean", "features")
 CACHE = Path(".dvc/cache/stages")
-CODE = "pipeline/"  # dependencies in this folder are code
+CODE = "pipeline/"  # dependencies below this folder are code
 
 
 def code_digest(root: Path = ROOT) -> str:
-    """Digest the code that the five stages depend on, as dvc.yaml lists it."""
+    """Return the digest of the code that dvc.yaml lists as dependencies of the stages."""
     stages = OmegaConf.to_container(OmegaConf.load(root / "dvc.yaml"), resolve=False)
     assert isinstance(stages, dict)
     deps = {dep for stage in stages["stages"].values() for dep in stage["deps"]}
@@ -33,37 +32,37 @@ def code_digest(root: Path = ROOT) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def origins(settings: DictConfig, root: Path = ROOT) -> dict[str, str]:
-    """Digest, for each stage, everything that determines its outputs."""
+def stage_keys(settings: DictConfig, root: Path = ROOT) -> dict[str, str]:
+    """Return the cache key of each stage before train: a digest of what determines its outputs."""
     stages = OmegaConf.load(root / "dvc.yaml").stages
-    found, before = {}, ""
+    keys, before = {}, ""
     for name in STAGES:
-        stage = OmegaConf.merge(settings, stages[name])  # its dependencies refer to settings
+        stage = OmegaConf.merge(settings, stages[name])  # resolves ${…} in dependencies
         files = [root / dep for dep in stage.deps if not dep.startswith("data/")]
         params = {param: OmegaConf.select(stage, param) for param in stage.params}
-        decides = {"before": before, "params": params, "files": [digest(path) for path in files]}
-        text = OmegaConf.to_yaml(decides, resolve=True, sort_keys=True)
-        found[name] = before = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return found
+        inputs = {"before": before, "params": params, "files": [digest(path) for path in files]}
+        text = OmegaConf.to_yaml(inputs, resolve=True, sort_keys=True)
+        keys[name] = before = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return keys
 
 
-def provide(known: dict[str, str], root: Path = ROOT) -> None:
-    """Link the outputs of the stages before train into the working folder.
+def provide(keys: dict[str, str], root: Path = ROOT) -> None:
+    """Link the outputs of the stages before train into the working folder; run missing stages.
 
     Args:
-        known: the ``origins`` of the settings in the params.yaml of the working folder.
-        root: the repository; what its cache does not have is built.
+        keys: ``stage_keys`` of the settings in the params.yaml of the working folder.
+        root: the repository, whose cache is used.
 
     Raises:
-        UserError: a stage cannot be run on these settings.
+        UserError: a stage cannot run on these settings.
     """
     stages = OmegaConf.load(root / "dvc.yaml").stages
-    for name, origin in known.items():
+    for name, key in keys.items():
         listed = [*stages[name].outs, *stages[name].get("metrics", [])]
         paths = [Path(out if isinstance(out, str) else next(iter(out))) for out in listed]
-        entry = root / CACHE / name / origin
+        entry = root / CACHE / name / key
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{entry}.lock"):  # another job may want the same
+        with FileLock(f"{entry}.lock"):  # another job may build the same entry
             if not entry.exists():
                 import_module(f"pipeline.{name}").main()
                 with replacing(entry) as folder:
@@ -77,7 +76,7 @@ def provide(known: dict[str, str], root: Path = ROOT) -> None:
 
 
 def digest(path: Path) -> str:
-    """Digest a file, or the files of a folder and their names, without compiled code."""
+    """Return the digest of a file, or of names and contents in a folder, without compiled code."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     total = hashlib.sha256()
     for file in files:

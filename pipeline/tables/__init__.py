@@ -1,1 +1,1 @@
-"""Tables: from raw files to the arrays that models read."""
+"""Tables: from raw files to the arrays that models are trained on."""

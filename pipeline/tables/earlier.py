@@ -1,4 +1,4 @@
-"""What is known of a training row's user and title: the ratings in earlier blocks."""
+"""Ordered target statistics: rating histories of training rows without their own ratings."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -6,35 +6,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.arrays import Array
-from pipeline.tables.hashing import ORDER, uniform
+from pipeline.tables.hashing import BLOCK, uniform
 
 if TYPE_CHECKING:
     import ibis
 
-BLOCKS = 16  # that training rows are dealt to; each row knows those before its own
-HISTORY = ("user_sum", "user_count", "item_sum", "item_count")  # of ratings in training
-ROW = ("user", "item", *HISTORY)  # what a model is told of a rating: all int32
+BLOCKS = 16  # random blocks of training rows; a row's history is the ratings in earlier blocks
+HISTORY = ("user_sum", "user_count", "item_sum", "item_count")  # sums and counts of ratings
+ROW = ("user", "item", *HISTORY)  # inputs of a model for one rating, all int32
 
 
-def dealt(train: "ibis.Table", seed: int) -> "ibis.Table":
-    """Deal the training rows to BLOCKS at random, by a hash: ``block`` (int8), from 0.
+def with_blocks(train: "ibis.Table", seed: int) -> "ibis.Table":
+    """Assign each training row to one of BLOCKS at random, by a hash: ``block`` (int8), from 0.
 
-    What is known of a user or title when a row is trained on are the ratings of *earlier* blocks:
-    the "ordered target statistics" of CatBoost (Prokhorenkova et al. 2018, arXiv 1706.09516), in
-    blocks. A row never sees its own rating, and unlike "all but mine" the figure cannot be
-    subtracted from a learned total to recover it. It also shows the model every length of history,
-    from none on.
+    The history of a row's user and title holds the ratings in *earlier* blocks: CatBoost's ordered
+    target statistics (Prokhorenkova et al. 2018, arXiv 1706.09516), in blocks. So a history never
+    holds the row's own rating. A leave-one-out history would reveal it: it is the total, which a
+    model can learn, minus the rating. Blocks also train the model on histories of every length.
     """
-    place = uniform(train.user_id, train.item_id, seed, ORDER)
-    return train.mutate(block=(place * BLOCKS).floor().cast("int8"))
+    draw = uniform(train.user_id, train.item_id, seed, BLOCK)
+    return train.mutate(block=(draw * BLOCKS).floor().cast("int8"))
 
 
 def with_earlier(train: Mapping[str, Array], rating: Array) -> dict[str, Array]:
-    """Lay out the training rows, with histories of ``rating`` [n].
+    """Return the model inputs of the training rows, with histories from earlier blocks.
 
     Args:
         train: user, item and block of each row [n].
-        rating: what the histories sum up; the rows' own ratings, but for a leak probe.
+        rating: the ratings to sum up [n]; shuffled ones in a leak probe.
 
     Returns:
         The ROW columns: int32 [n].
@@ -48,11 +47,11 @@ def with_earlier(train: Mapping[str, Array], rating: Array) -> dict[str, Array]:
 
 
 def earlier(cell: Array, weights: Array | None = None) -> Array:
-    """Sum, for each row, the weights of the rows of its user in earlier blocks.
+    """Sum, for each row, the weights of the same user's (or title's) rows in earlier blocks.
 
     Args:
-        cell: index of the user (or title) times BLOCKS, plus the block: int64 [n].
-        weights: [n]; None counts rows.
+        cell: user (or title) index x BLOCKS + block: int64 [n].
+        weights: [n]; None to count rows.
 
     Returns:
         int32 [n].

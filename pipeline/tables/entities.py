@@ -1,4 +1,4 @@
-"""The user and the item table as arrays."""
+"""The user table and the item table as arrays."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,14 @@ from pipeline.arrays import Array, Ints
 
 @dataclass(frozen=True)
 class Entities:
-    """Users or titles as arrays; row 0 is anyone unknown, rows 1 to ``n_trained`` were trained on.
+    """Users or titles as arrays; row 0 is the unknown one, rows 1 to ``n_trained`` are trained on.
 
     Attributes:
-        n_trained: how many have training ratings.
-        numbers: float32 [rows, n], standardised.
-        codes: index of a vocabulary by attribute: int32 [rows, most values], -1 where there is
-            none. Empty for users.
-        words: size of each vocabulary, index 0 (any other value) included.
+        n_trained: number of users or titles with training ratings.
+        numbers: standardised attributes: float32 [rows, n].
+        codes: by attribute, the vocabulary indices of its values: int32 [rows, longest list],
+            padded with -1. Empty for users.
+        words: by attribute, the size of its vocabulary, index 0 (any other value) included.
     """
 
     n_trained: int
@@ -52,7 +52,7 @@ def read_items(path: Path) -> Entities:
 
 
 def read_counts(folder: Path) -> tuple[Ints, Ints, Ints]:
-    """Read sum and number of the training ratings of each title, and their number of each user."""
+    """Read sum and count of each title's training ratings, and the count of each user's."""
     items, users = (pq.read_table(folder / f"{name}.parquet") for name in ("items", "users"))
     columns = items["item_sum"], items["item_count"], users["user_count"]
     total, item_count, user_count = (column.to_numpy() for column in columns)
@@ -64,7 +64,7 @@ def _stack(table: pa.Table, names: list[str]) -> Array:
 
 
 def _padded(column: pa.ChunkedArray) -> Array:
-    """Turn a column of codes or of lists of codes into a matrix, rows filled up with -1."""
+    """Convert a column of codes or of lists of codes to a matrix, padded with -1."""
     if not pa.types.is_list(column.type):
         return column.to_numpy().astype(np.int32)[:, None]
     values = column.combine_chunks()

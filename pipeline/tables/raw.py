@@ -1,4 +1,4 @@
-"""The raw files that every source writes: their names and their columns."""
+"""The raw CSV files that every source writes: names and columns."""
 
 import csv
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ TEST_CSV = "test-scores.csv"
 
 COLUMNS = {SCORES_CSV: RATINGS, TEST_CSV: RATINGS, DETAILS_CSV: USERS, CATALOGUE_CSV: ITEMS}
 
-LONGEST = 1 << 16  # characters of the first line; a file of other data may have no line ends
+MAX_LINE = 1 << 16  # characters of a header line; a file that is not CSV may have no line breaks
 
 
 def header(path: Path, columns: list[Column]) -> list[str]:
-    """Read the names of a CSV file's columns.
+    """Read the column names of a CSV file.
 
     Raises:
-        UserError: the file cannot be read as CSV, or one of ``columns`` is missing or there twice.
+        UserError: the file cannot be read as CSV, or lacks or repeats one of ``columns``.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -36,14 +36,14 @@ def header(path: Path, columns: list[Column]) -> list[str]:
     for column in columns:
         count = names.count(column.header)
         if count > 1:
-            raise UserError(f"{path.name}: column {column.header!r} is there {count} times.")
+            raise UserError(f"{path.name}: column {column.header!r} appears {count} times.")
         if count == 0 and not column.optional:
             raise UserError(f"{path.name}: no column {column.header!r}; it has {str(names)[:300]}.")
     return names
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    while line := file.readline(LONGEST + 1):
-        if len(line) > LONGEST:
-            raise csv.Error(f"a line is longer than {LONGEST} characters")
+    while line := file.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE:
+            raise csv.Error(f"a line is longer than {MAX_LINE} characters")
         yield line

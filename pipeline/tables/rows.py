@@ -1,4 +1,4 @@
-"""Rows of ratings as arrays, with the rating history of their user and title."""
+"""Ratings as arrays, with the rating histories of their user and title."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,9 @@ class Tables:
     """The feature tables, each read once.
 
     Attributes:
-        users, items: users and titles.
-        sums: the HISTORY columns, over all training ratings: int32 [users], or [titles].
-        parts: columns of each of PARTS: user, item and rating; and the block of training rows.
+        users, items: the user table and the item table.
+        sums: the HISTORY columns over all training ratings: int32 [users] or [titles].
+        parts: for each of PARTS its columns user, item, rating; block too for training rows.
     """
 
     users: Entities
@@ -44,9 +44,9 @@ def read_rows(folder: Path, part: str) -> tuple[Columns, Floats]:
     """Read the rows of 'train', 'valid' or 'test'.
 
     Returns:
-        The ROW columns (int32 [n]) and the ratings (float32 [n]). The history of a training row
-        holds the ratings of its user, or title, in earlier blocks: never its own (see
-        ``pipeline.tables.earlier.dealt``). That of any other row holds all training ratings.
+        The ROW columns (int32 [n]) and the ratings (float32 [n]). The histories of a training row
+        hold the ratings in earlier blocks, never its own (see
+        ``pipeline.tables.earlier.with_blocks``); those of other rows hold all training ratings.
     """
     sums = {} if part == "train" else _sums(folder)
     return _rows(part, _columns(folder, part), sums)
@@ -66,9 +66,9 @@ def _columns(folder: Path, part: str) -> Columns:
 
 
 def _sums(folder: Path) -> dict[str, Ints]:
-    found: dict[str, Ints] = {}
+    sums: dict[str, Ints] = {}
     for name in ("user", "item"):
         columns = [column for column in HISTORY if column.startswith(name)]
         table = pq.read_table(folder / f"{name}s.parquet", columns=columns)
-        found |= {column: table[column].to_numpy() for column in columns}
-    return found
+        sums |= {column: table[column].to_numpy() for column in columns}
+    return sums

@@ -1,1 +1,1 @@
-"""Runs in MLflow."""
+"""MLflow: runs, what is logged to them, the registered model, views of the UI."""

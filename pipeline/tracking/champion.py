@@ -1,6 +1,6 @@
-"""The registered model: each version is a run that was better than the one before, surely so.
+"""The registered model: each version is significantly better than the one before.
 
-There is one for each source of ratings, and the alias ``champion`` is on its newest version:
+Each source of ratings has its own, and the alias ``champion`` is on the newest version:
 ``models:/anime-ratings-SOURCE@champion``.
 """
 
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     import mlflow
 
 ALIAS = "champion"
-PREDICTIONS = "test_predictions.parquet"  # artifact of a run
-ROWS, VERDICT = "test_rows", "champion"  # tags of a run: what it was tested on, what became of it
+PREDICTIONS = "test_predictions.parquet"  # run artifact that the next challenger is compared with
+ROWS, VERDICT = "test_rows", "champion"  # run tags: digest of the test ratings, the verdict
 
 
 def has_model(run_id: str) -> bool:
-    """Say whether a model is stored with a run."""
+    """Return whether a run has a logged model."""
     import mlflow
 
     return bool(mlflow.get_run(run_id).outputs.model_outputs)
 
 
 def challenge(config: Config, run: "mlflow.ActiveRun", tested: pd.DataFrame) -> None:
-    """Make the model of a run the champion if it errs less than the present one on the same rows.
+    """Register the model of a run as champion if it is significantly better than the present one.
 
-    Less by more than chance: the 95 % interval of the difference of squared errors, paired, from a
-    bootstrap over users, is below 0. The run's tag ``champion`` tells what became of it.
+    That is, on the same test rows, the 95 % interval of the paired difference of squared errors,
+    from a bootstrap over users, is below 0. The run's tag ``champion`` states the verdict.
 
     Args:
-        config: of the run.
-        run: the run, with its model.
-        tested: what ``evaluate`` returns of all test rows.
+        config: settings of the run.
+        run: the open run, which has a logged model.
+        tested: user, rating and prediction of all test rows.
     """
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -59,34 +59,44 @@ def challenge(config: Config, run: "mlflow.ActiveRun", tested: pd.DataFrame) -> 
             present = client.get_model_version_by_alias(name, ALIAS)
         except MlflowException:
             present = None
-        better, why = True, "the first"
+        better, verdict = True, "the first"
         if present:
-            better, why = _compare(config, client.get_run(present.run_id), rows, tested)
-            why = f"{why} version {present.version}"
+            better, verdict = _compare(config, client.get_run(present.run_id), rows, tested)
+            verdict = f"{verdict} version {present.version}"
         if better:
             model = client.get_run(run.info.run_id).outputs.model_outputs[-1].model_id
-            with contextlib.redirect_stderr(io.StringIO()):  # where MLflow tells of it
+            with contextlib.redirect_stderr(io.StringIO()):  # MLflow's progress messages
                 version = mlflow.register_model(f"models:/{model}", name).version
             client.set_registered_model_alias(name, ALIAS, version)
-            why = f"became version {version}: {why}"
-        mlflow.set_tag(VERDICT, why)
+            verdict = f"became version {version}: {verdict}"
+        mlflow.set_tag(VERDICT, verdict)
 
 
-def _compare(config: Config, other: Any, rows: str, tested: pd.DataFrame) -> tuple[bool, str]:
-    """Tell whether ``tested`` has surely smaller errors than the run ``other``, and by how much."""
+def _compare(config: Config, present: Any, rows: str, tested: pd.DataFrame) -> tuple[bool, str]:
+    """Compare a challenger with the run of the present champion.
+
+    Args:
+        config: settings of the challenger.
+        present: run of the champion.
+        rows: digest of the test ratings of the challenger.
+        tested: user, rating and prediction of all test rows of the challenger.
+
+    Returns:
+        Whether the challenger is significantly better, and the verdict up to the version.
+    """
     import mlflow
 
-    if other.data.tags.get(ROWS) != rows:
-        return False, "not compared, as other ratings were the test of"
+    if present.data.tags.get(ROWS) != rows:
+        return False, "not compared: other test ratings than"
     with tempfile.TemporaryDirectory() as folder:
         path = mlflow.artifacts.download_artifacts(
-            run_id=other.info.run_id, artifact_path=PREDICTIONS, dst_path=folder
+            run_id=present.info.run_id, artifact_path=PREDICTIONS, dst_path=folder
         )
-        theirs = pd.read_parquet(path)
-    ours, others = (((t.prediction - t.rating) ** 2).to_numpy() for t in (tested, theirs))
+        champion = pd.read_parquet(path)
+    ours, theirs = (((t.prediction - t.rating) ** 2).to_numpy() for t in (tested, champion))
     bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.seed)
-    found = difference(ours, others, tested.user.to_numpy(), bootstrap)
-    low, high = found["difference_ci95"]
-    relation = "better than" if found["better"] else "not surely better than"
-    by = f"MSE {found['difference']:+.4f} ({low:+.4f} to {high:+.4f})"
-    return found["better"], f"{by}, {relation}"
+    paired = difference(ours, theirs, tested.user.to_numpy(), bootstrap)
+    low, high = paired["difference_ci95"]
+    relation = "better than" if paired["better"] else "not significantly better than"
+    by = f"MSE {paired['difference']:+.4f} ({low:+.4f} to {high:+.4f})"
+    return paired["better"], f"{by}, {relation}"

@@ -1,4 +1,4 @@
-"""What is logged to a run on its way: curves, the best epoch, what evaluate found.
+"""Logging to the open run: learning curves, the best epoch, results of evaluate.
 
 MLflow takes seconds to import, so functions import it.
 """
@@ -10,13 +10,13 @@ from pipeline.settings.sections import Config
 from pipeline.tracking.runs import describe
 from pipeline.tracking.views import NOTE
 
-# Called with each point of a validation curve: its metric, the step (epoch or sweep) and the MSE.
-# A sweep adds a watcher that ends hopeless jobs.
+# Functions called with each point of a validation curve: name of the metric, step (epoch or sweep),
+# MSE. Hooks, as tracking must not import sweeps, whose pruner stops unpromising jobs here.
 watchers: list[Callable[[str, int, float], None]] = []
 
 
 def log_epoch(point: Mapping[str, float]) -> None:
-    """Log train_mse and valid_mse of one epoch, at the epoch as the step."""
+    """Log train_mse and valid_mse of one epoch; the step is the epoch."""
     import mlflow
 
     step = int(point["epoch"])
@@ -25,7 +25,7 @@ def log_epoch(point: Mapping[str, float]) -> None:
 
 
 def log_draws(sweep: int, mse: float) -> None:
-    """Log the validation MSE of the mean of the posterior draws so far, by sweep."""
+    """Log the validation MSE of the mean over the posterior draws so far; the step is the sweep."""
     import mlflow
 
     mlflow.log_metrics({"draws_valid_mse": mse}, step=sweep)
@@ -39,7 +39,7 @@ def _watch(curve: str, step: int, value: float) -> None:
 
 
 def log_best(best: Mapping[str, float]) -> None:
-    """Log the figures of the epoch whose weights are kept."""
+    """Log the figures of the best epoch, whose weights the model has."""
     import mlflow
 
     mlflow.log_metrics({f"best_{name}": value for name, value in best.items()})
@@ -48,7 +48,14 @@ def log_best(best: Mapping[str, float]) -> None:
 def log_test(
     config: Config, figures: Mapping[str, Any], pictures: Mapping[str, Any], report: str
 ) -> None:
-    """Log what evaluate found: figures (as test_mse, …), baselines, lists, pictures, the report."""
+    """Log the results of evaluate: test_mse, …, baselines, ranking metrics, pictures, the report.
+
+    Args:
+        config: all settings.
+        figures: contents of metrics/evaluate.json.
+        pictures: pictures by name.
+        report: HTML of the report.
+    """
     import mlflow
 
     mlflow.set_tag(NOTE, describe(config, figures))
@@ -57,7 +64,7 @@ def log_test(
         {f"test_{name}": figures[name] for name in figures["ci95"]}
         | {f"test_{name}_low": low for name, (low, _) in figures["ci95"].items()}
         | {f"test_{name}_high": high for name, (_, high) in figures["ci95"].items()}
-        | {f"baseline_mse.{name}": peer["mse"] for name, peer in figures["baselines"].items()}
+        | {f"baseline_mse.{name}": values["mse"] for name, values in figures["baselines"].items()}
         | {f"list_{name}": value for name, value in lists.items() if isinstance(value, float)}
         | ({"noise_floor_mse": figures["noise_floor"]} if "noise_floor" in figures else {})
     )

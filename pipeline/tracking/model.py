@@ -1,4 +1,4 @@
-"""The model as an artifact of its run, ready for ``mlflow models serve`` and ``load_model``.
+"""Log the model to its run, for ``mlflow models serve`` and ``mlflow.pyfunc.load_model``.
 
 MLflow takes seconds to import, so functions import it.
 """
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pipeline.paths import ROOT
 
-SERVING = ["mlflow", "numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "threadpoolctl"]
+REQUIREMENTS = ["mlflow", "numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "threadpoolctl"]
 
 
 def log_model(folder: Path) -> None:
-    """Store a models folder with the open run, and the code that answers from it."""
+    """Log a model folder to the open run, with the code that serves it."""
     import mlflow
     import pandas as pd
     import pyarrow.parquet as pq
@@ -29,5 +29,5 @@ def log_model(folder: Path) -> None:
         code_paths=[str(code)],
         input_example=(pd.DataFrame({"ratings": [ratings]}), {"k": 5}),
         signature=SIGNATURE,
-        pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
+        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
     )

@@ -1,6 +1,6 @@
-"""Who started a run: a person, DVC, or a sweep; from which code, in which process.
+"""Origin of a run: started by a person, DVC or a sweep; from which code, in which process.
 
-A sweep and its jobs may be different processes, so a sweep says what they are in the environment.
+A sweep and its jobs may be different processes, so environment variables pass on what they are.
 """
 
 import json
@@ -12,14 +12,13 @@ import psutil
 
 from pipeline.paths import ROOT
 
-# Of a sweep: the id of its run, and the keys that are swept. Of a job: its identity and its
-# overrides. Lists are JSON.
-SWEEP_RUN, SWEEP_KEYS = "SWEEP_RUN", "SWEEP_KEYS"
-SWEEP_JOB, SWEEP_OVERRIDES = "SWEEP_JOB", "SWEEP_OVERRIDES"
+# Environment variables; lists are JSON.
+SWEEP_RUN, SWEEP_KEYS = "SWEEP_RUN", "SWEEP_KEYS"  # MLflow id of the sweep's run; swept keys
+SWEEP_JOB, SWEEP_OVERRIDES = "SWEEP_JOB", "SWEEP_OVERRIDES"  # digest of the job; its overrides
 
 
 def origin() -> dict[str, str]:
-    """Return tags: which code made a run, and by which of the three ways."""
+    """Return tags of the code and of the route: hydra sweep, dvc exp, dvc repro or python."""
     tags = code()
     if job := os.environ.get(SWEEP_JOB):
         overrides = os.environ[SWEEP_OVERRIDES]
@@ -30,7 +29,7 @@ def origin() -> dict[str, str]:
 
 
 def code() -> dict[str, str]:
-    """Return tags: the git commit, and whether tracked files differed from it."""
+    """Return tags of the git commit, and of whether tracked files differ from it."""
 
     def git(*words: str) -> str:
         done = subprocess.run(
@@ -45,18 +44,18 @@ def code() -> dict[str, str]:
 
 
 def process() -> dict[str, str]:
-    """Return tags: host and process, so that a run can be closed once its process is gone."""
-    own = psutil.Process()
-    return {"host": socket.gethostname(), "process": f"{own.pid} {own.create_time():.0f}"}
+    """Return tags of host and process, by which ``runs.close_dead`` finds runs that were killed."""
+    this = psutil.Process()
+    return {"host": socket.gethostname(), "process": f"{this.pid} {this.create_time():.0f}"}
 
 
 def run_name() -> str | None:
-    """Name a run after the job of a sweep, or the experiment of DVC, that it belongs to."""
+    """Return the name of the present sweep job or DVC experiment; None outside of both."""
     return job_name() or os.environ.get("DVC_EXP_NAME")
 
 
 def job_name() -> str:
-    """Name the job at work by its overrides of the swept keys; empty outside a sweep."""
+    """Return the present job's overrides of the swept keys as its name; empty outside a sweep."""
     overrides = json.loads(os.environ.get(SWEEP_OVERRIDES, "[]"))
     keys = json.loads(os.environ.get(SWEEP_KEYS, "[]"))
     pairs = [override.split("=", 1) for override in overrides]
@@ -65,7 +64,7 @@ def job_name() -> str:
 
 
 def shortened(text: str) -> str:
-    """Write a long number, as a search chooses them, with four digits; return other text as is."""
+    """Round a long number, such as a search proposes, to four digits; other text stays."""
     try:
         return text if len(text) < 8 else f"{float(text):.4g}"
     except ValueError:

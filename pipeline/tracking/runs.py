@@ -1,4 +1,4 @@
-"""Runs in MLflow: where they go, what they carry, how two stages share one.
+"""Runs in MLflow: the store, what each run records, how train and evaluate share one.
 
 MLflow takes seconds to import, so functions import it.
 """
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "anime-ratings"
 SQLITE = "sqlite:///"
-BEST = "best_valid_mse"  # jobs are compared by this metric: the test rows decide nothing
-MODEL_DIGEST = "model_digest"  # tag: the model that a run trained
+BEST = "best_valid_mse"  # metric by which jobs are ranked; test rows must not select anything
+MODEL_DIGEST = "model_digest"  # tag by which evaluate finds the run that trained a model
 
 
 def store() -> str:
-    """Return the tracking URI: MLFLOW_TRACKING_URI, or a sqlite file in the repository.
+    """Return the tracking URI: MLFLOW_TRACKING_URI, or a SQLite file in the repository.
 
-    A relative file counts from the repository: a queued experiment runs in a temporary folder,
-    and its runs would vanish with it.
+    A relative SQLite path is resolved from the repository: a queued experiment runs in a temporary
+    folder, and its runs would vanish with it.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", f"{SQLITE}mlflow.db")
     return f"{SQLITE}{home() / uri.removeprefix(SQLITE)}" if uri.startswith(SQLITE) else uri
 
 
 def connect() -> None:
-    """Point MLflow to the store and the experiment, and make both where they are missing.
+    """Point MLflow at the store and the experiment; create them if they do not exist.
 
     Raises:
         UserError: the store cannot be used.
@@ -57,7 +57,7 @@ def connect() -> None:
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
     mlflow.set_tracking_uri(store())
     folder = (home() / "mlruns").as_uri() if store().startswith(SQLITE) else None
-    with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh sqlite store
+    with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh SQLite store
         try:
             if mlflow.get_experiment_by_name(experiment) is None:
                 tags = views.experiment_tags()
@@ -71,14 +71,14 @@ def connect() -> None:
 
 @contextmanager
 def run(config: Config, model: str | None = None) -> Iterator["mlflow.ActiveRun"]:
-    """Open a run with settings, data and origin, or continue the one that trained a model.
+    """Open a run and log settings, data and origin; or resume the run that trained a model.
 
     An exception inside marks the run as failed.
 
     Args:
         config: all settings.
-        model: digest of a model; its run is continued where the store has one with the same
-            settings of evaluate, as settings of a run cannot change.
+        model: digest of a model. Its run is resumed if the store has one with these settings of
+            evaluate; with others a new run is opened, as MLflow's params cannot change.
     """
     import mlflow
 
@@ -115,21 +115,21 @@ def _params(config: Config) -> dict[str, Any]:
 
 
 def _trained(config: Config, model: str) -> str | None:
-    """Find the newest run of a model whose logged settings of evaluate are those of ``config``."""
+    """Return the id of the newest run of a model with the settings of evaluate in ``config``."""
     import mlflow
 
     query = f"tags.{MODEL_DIGEST} = '{model}'"
     if job := os.environ.get(origin.SWEEP_JOB):  # two jobs may train the same model
         query += f" and tags.job = '{job}'"
     settings = {k: str(v) for k, v in _params(config).items() if k.startswith("evaluate.")}
-    for found in mlflow.search_runs(filter_string=query, output_format="list"):
-        if settings.items() <= found.data.params.items():
-            return str(found.info.run_id)
+    for other in mlflow.search_runs(filter_string=query, output_format="list"):
+        if settings.items() <= other.data.params.items():
+            return str(other.info.run_id)
     return None
 
 
 def tag_model(digest: str) -> None:
-    """Tag the open run with the digest of the model that it is about."""
+    """Tag the open run with the digest of the model that it trained or evaluates."""
     import mlflow
 
     mlflow.set_tag(MODEL_DIGEST, digest)
@@ -145,16 +145,17 @@ def _dataset(config: Config, part: str, value: str) -> Any:
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.data.sources import LocalArtifactDatasetSource
 
-    own = FEATURES.is_symlink()  # a sweep's tables are in a cache; an experiment's go to the home
-    folder = FEATURES.resolve() if own else home() / FEATURES
+    # Log a path that stays: the tables of a sweep's job are links into a cache; those of a queued
+    # experiment are in a temporary folder, and DVC can check them out in the repository.
+    folder = FEATURES.resolve() if FEATURES.is_symlink() else home() / FEATURES
     source = LocalArtifactDatasetSource(str(folder / f"{part}.parquet"))
     return MetaDataset(source, name=f"{config.dataset.source}-{part}", digest=value)
 
 
 def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
-    """Describe a run in Markdown, with its test figures once they are known."""
-    draws = "" if config.posterior else ", the network alone,"
-    text = f"**{config.model.name}**{draws} on **{config.dataset.source}** ratings."
+    """Describe a run in Markdown, with its test MSE if ``figures`` of evaluate are given."""
+    alone = "" if config.posterior else ", the network alone,"
+    text = f"**{config.model.name}**{alone} on **{config.dataset.source}** ratings."
     if figures:
         low, high = figures["ci95"]["mse"]
         text += (
@@ -162,18 +163,18 @@ def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
             f" {figures['gain_over_user_item_bias']:.1%} below user + item bias."
         )
     if origin.SWEEP_JOB in os.environ:
-        text += "\n\n`python -m pipeline.promote NAME --run ID` makes it an experiment."
+        text += "\n\n`python -m pipeline.promote NAME --run ID` writes it to conf/experiment/."
     return text
 
 
 def close_dead() -> None:
-    """Mark runs whose process on this machine is gone as killed: nothing else will."""
+    """Mark the running runs of dead processes on this machine as killed; MLflow does not."""
     import mlflow
 
     query = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
     alive = {
         f"{p.pid} {p.info['create_time'] or 0:.0f}" for p in psutil.process_iter(["create_time"])
     }
-    for found in mlflow.search_runs(filter_string=query, output_format="list"):
-        if found.data.tags["process"] not in alive:
-            mlflow.MlflowClient().set_terminated(found.info.run_id, "KILLED")
+    for other in mlflow.search_runs(filter_string=query, output_format="list"):
+        if other.data.tags["process"] not in alive:
+            mlflow.MlflowClient().set_terminated(other.info.run_id, "KILLED")

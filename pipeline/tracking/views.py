@@ -1,7 +1,7 @@
-"""How MLflow's UI shows the runs: saved views of the experiment, as its menu *Views* keeps them.
+"""Saved views of the experiment in MLflow's UI (menu *Views*).
 
-A view is a tag of the experiment. MLflow has no call for them yet; this is how its own demo data
-makes some (mlflow/demo/generators/saved_views.py of 3.17).
+A view is a tag of the experiment. MLflow has no API for views yet; the format is that of its demo
+data (mlflow/demo/generators/saved_views.py of 3.17).
 """
 
 import base64
@@ -10,18 +10,18 @@ import time
 import zlib
 from collections.abc import Sequence
 
-NOTE = "mlflow.note.content"  # tag of the description of a run or experiment
-TAG = "mlflow.sharedViewState."
-LINK = "viewStateShareKey"  # in the address of a view
-RESULTS, SWEEP = "results", "newest-sweep"  # keys of the two views, as in their links
+NOTE = "mlflow.note.content"  # tag with the description of a run or experiment
+TAG = "mlflow.sharedViewState."  # prefix of the tags that are views; the key of the view follows
+LINK = "viewStateShareKey"  # URL parameter with the key of a view
+RESULTS, SWEEP = "results", "newest-sweep"  # keys of the two views
 ABOUT = """\
-How well is the rating predicted that a user would give an anime they have not seen?
-The views *Results* and *Newest sweep* (menu *Views*) have the columns that matter.
+Predicting the rating a user would give to an anime they have not seen.
+The views *Results* and *Newest sweep* (menu *Views*) show the main columns.
 """
 
 
 def columns(metrics: Sequence[str], params: Sequence[str], tags: Sequence[str]) -> list[str]:
-    """Name columns of the table of runs as MLflow's UI does, in the order they are shown."""
+    """Return the names that MLflow's UI gives to columns of the run table, in display order."""
     kinds = (("metrics", metrics), ("params", params), ("tags", tags))
     return [f"{kind}.`{name}`" for kind, names in kinds for name in names]
 
@@ -29,17 +29,17 @@ def columns(metrics: Sequence[str], params: Sequence[str], tags: Sequence[str]) 
 def view(
     name: str, shown: Sequence[str], search: str = "", lowest: str = "attributes.start_time"
 ) -> str:
-    """Describe a view of the runs that ``search`` finds.
+    """Return a view of the runs that match ``search``, as the value of its tag.
 
     Args:
-        name: as the menu has it.
-        shown: what ``columns`` returns.
-        search: a query in MLflow's language; empty for all runs.
-        lowest: a column; the runs with the lowest value come first, and jobs are not folded up
-            below their sweep. By default the newest come first.
+        name: name in the menu.
+        shown: columns to show, from ``columns``.
+        search: query in MLflow's filter syntax; empty for all runs.
+        lowest: column to sort by, ascending; jobs are then not nested below their sweep. By
+            default the newest runs come first.
 
     Returns:
-        The value of the experiment's tag ``TAG`` with the key of the view.
+        JSON; the key of the tag is ``TAG`` + the key of the view.
     """
     state = {
         "searchFilter": search,
@@ -71,12 +71,12 @@ def view(
 
 
 def experiment_tags() -> dict[str, str]:
-    """Return the tags that a new experiment starts with: what it is about, and its first view."""
+    """Return the tags of a new experiment: its description and the view *Results*."""
     results = columns(
         ("test_mse", "best_valid_mse"), ("model.name",), ("dataset", "route", "champion")
     )
     return {
-        "mlflow.experimentKind": "custom_model_development",  # curves and tables, no traces
+        "mlflow.experimentKind": "custom_model_development",  # no UI for LLM traces
         NOTE: ABOUT,
         TAG + RESULTS: view("Results", results),
     }

@@ -1,4 +1,4 @@
-"""Metrics: they agree with independent ways to the same numbers, and intervals respect users."""
+"""Metrics: they agree with scikit-learn, and intervals come from a bootstrap over users."""
 
 import itertools
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from pipeline.evaluation.metrics import GROUPS, Bootstrap, by_size, difference, measure
+from pipeline.evaluation.metrics import GROUPS, Bootstrap, difference, measure, quantile_groups
 
 FEW = Bootstrap(resamples=20, seed=0)
 MANY = Bootstrap(resamples=400, seed=0)
@@ -35,19 +35,19 @@ def test_errors_are_those_of_scikit_learn(rows):
         assert "r2" not in ours
 
 
-def test_every_figure_is_within_its_interval_and_the_likelihood_is_a_mean():
+def test_every_figure_is_within_its_interval_and_repeatable():
     random = np.random.default_rng(0)
     user, rating = np.arange(2000) % 90, random.integers(1, 11, 2000)
     prediction, likely = rating + random.normal(0.3, 1, 2000), random.normal(-1, 0.1, 2000)
-    found = measure(rating, prediction, user, MANY, likely)
-    assert found.point["log_likelihood"] == pytest.approx(likely.mean())
-    for name, (low, high) in found.ci95.items():
-        assert low < found.point[name] < high, name
-    assert found == measure(rating, prediction, user, MANY, likely), "the same draws each time"
+    figures = measure(rating, prediction, user, MANY, likely)
+    assert figures.point["log_likelihood"] == pytest.approx(likely.mean())
+    for name, (low, high) in figures.ci95.items():
+        assert low < figures.point[name] < high, name
+    assert figures == measure(rating, prediction, user, MANY, likely), "the same draws each time"
     assert "log_likelihood" not in measure(rating, prediction, user, FEW).point
 
 
-def test_the_calibration_error_is_how_far_groups_stray_and_not_the_noise_in_them():
+def test_the_calibration_error_measures_miscalibration_and_not_the_noise_of_ratings():
     random = np.random.default_rng(0)
     prediction, user = random.uniform(3, 9, 40_000), np.arange(40_000) // 20
     rating = prediction + random.normal(size=40_000)
@@ -60,24 +60,24 @@ def test_the_calibration_error_is_how_far_groups_stray_and_not_the_noise_in_them
     assert tilted == pytest.approx(0.2 * 1.5, abs=0.02), "the mean of |0.2 (prediction - 6)|"
 
 
-def test_an_interval_is_wider_where_ratings_of_a_user_hang_together():
+def test_an_interval_is_wider_where_errors_of_a_user_are_correlated():
     random = np.random.default_rng(0)
     user = np.repeat(np.arange(50), 40)
-    alone, together = random.exponential(size=2000), np.repeat(random.exponential(size=50), 40)
-    wide, narrow = (MANY.mean(errors, user) for errors in (together, alone))
-    assert narrow[0] < alone.mean() < narrow[1]
-    assert wide[0] < together.mean() < wide[1]
+    independent, equal = random.exponential(size=2000), np.repeat(random.exponential(size=50), 40)
+    wide, narrow = (MANY.mean(errors, user) for errors in (equal, independent))
+    assert narrow[0] < independent.mean() < narrow[1]
+    assert wide[0] < equal.mean() < wide[1]
     assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])
 
 
-def test_draws_are_of_whole_users_as_many_as_there_are():
+def test_a_draw_has_as_many_users_as_the_data_each_with_all_their_rows():
     totals = Bootstrap(resamples=50, seed=1).totals(np.eye(7))
     assert (totals.sum(1) == 7).all()
     assert (totals == totals.round()).all()
     assert len(np.unique(totals, axis=0)) > 40
 
 
-def test_better_is_only_what_is_surely_better_on_the_same_rows():
+def test_better_means_significantly_better_on_the_same_rows():
     random = np.random.default_rng(0)
     user, theirs = np.arange(3000) % 100, random.exponential(size=3000)
     same = difference(theirs, theirs + random.normal(0, 0.5, 3000), user, MANY)
@@ -89,8 +89,8 @@ def test_better_is_only_what_is_surely_better_on_the_same_rows():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=99))
-def test_groups_are_of_equal_size_and_in_order(values):
-    groups = by_size(np.array(values), GROUPS)
+def test_quantile_groups_are_of_equal_size_and_in_order(values):
+    groups = quantile_groups(np.array(values), GROUPS)
     sizes = np.bincount(groups, minlength=GROUPS)
     assert sizes.max() - sizes.min() <= 1
     members = [np.array(values)[groups == group] for group in np.unique(groups)]

@@ -1,4 +1,4 @@
-"""Baselines: each is what it is called, and learns what a stranger to the model could learn."""
+"""Baselines: each follows its formula, predicts well, and learns from the right ratings."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_a_user_or_title_without_ratings_counts_as_average():
     assert fit.predict(np.array([50, 0]), np.array([50, 1])) == pytest.approx([9, 9])
 
 
-def test_neighbours_are_what_the_formula_says(monkeypatch):
+def test_item_neighbours_follow_the_formula(monkeypatch):
     monkeypatch.setattr(baselines, "NEIGHBOURS", 2)
     random = np.random.default_rng(0)
     rated = random.random((6, 5)) < 0.7
@@ -48,30 +48,30 @@ def test_neighbours_are_what_the_formula_says(monkeypatch):
         weights = [like[i, j] * rated[u, j] for j in near]
         total = sum(w * residual[u, j] for w, j in zip(weights, near, strict=True))
         expected.append(6 + total / (sum(weights) + baselines.SIMILARITY_PRIOR))
-    found = baselines.neighbours(Pairs(user, item, rating), fit, *pairs.T)
-    assert found == pytest.approx(np.array(expected))
+    predicted = baselines.neighbours(Pairs(user, item, rating), fit, *pairs.T)
+    assert predicted == pytest.approx(np.array(expected))
 
 
-def made(features, sample):
+def predictions(features, max_ratings):
     """The ratings of the test rows, and the baselines' predictions of them."""
-    found = references.references.__wrapped__(
-        features, (1, 10), Bootstrap(resamples=20, seed=0), sample
+    compared = references.references.__wrapped__(
+        features, (1, 10), Bootstrap(resamples=20, seed=0), max_ratings
     )
-    return read_rows(features, "test")[1], found.predictions
+    return read_rows(features, "test")[1], compared.predictions
 
 
-def test_those_that_know_more_than_biases_learn_the_planted_taste(features):
-    rating, found = made(features, 10**6)
-    mse = {name: np.mean((values - rating) ** 2) for name, (_, values) in found.items()}
+def test_neighbours_and_factorisation_learn_the_planted_taste(features):
+    rating, predicted = predictions(features, 10**6)
+    mse = {name: np.mean((values - rating) ** 2) for name, (_, values) in predicted.items()}
     for name in ("item_neighbours", "matrix_factorisation"):
         assert mse[name] < 0.5 * mse["user_item_bias"], name
-    for there, values in found.values():
-        assert there.all()
+    for mask, values in predicted.values():
+        assert mask.all()
         assert values.min() >= 1
         assert values.max() <= 10
 
 
-def test_of_too_many_ratings_those_of_some_users_are_taken(features, monkeypatch):
+def test_slower_baselines_learn_from_a_sample_of_users_above_the_limit(features, monkeypatch):
     learned = []
 
     def factorisation(pairs, user, item):
@@ -79,14 +79,14 @@ def test_of_too_many_ratings_those_of_some_users_are_taken(features, monkeypatch
         return np.full(len(user), 5.0)
 
     monkeypatch.setattr(baselines, "factorisation", factorisation)
-    _, found = made(features, 1000)  # of 1,050
+    _, predicted = predictions(features, 1000)  # there are 1,050 ratings
     rows, _ = read_rows(features, "test")
     for name in ("item_neighbours", "matrix_factorisation", "boosted_trees"):
-        there, values = found[name]
-        assert len(values) == there.sum() < len(there)
-        assert not set(rows["user"][~there]) & set(learned[0].user)
+        mask, values = predicted[name]
+        assert len(values) == mask.sum() < len(mask)
+        assert not set(rows["user"][~mask]) & set(learned[0].user)
     for name in ("global_mean", "user_item_bias"):
-        assert found[name][0].all()
+        assert predicted[name][0].all()
 
 
 def test_jobs_that_share_tables_share_their_baselines(features):
@@ -104,7 +104,7 @@ def test_the_columns_of_the_trees_are_the_features_of_the_model(features):
     rows |= {"item_sum": np.array([0]), "item_count": np.array([0])}
     columns, codes = inputs(rows, users, items)
     assert columns[0, :2].tolist() == [4.5, 2]
-    assert np.isnan(columns[0, 2]), "there is no mean of no ratings"
+    assert np.isnan(columns[0, 2]), "a title without ratings has no mean"
     assert columns[0, 8:11].tolist() == [0, 1, 0], "title 2 has genre 1"
     assert codes == [columns.shape[1] - 2, columns.shape[1] - 1]
     assert max(users.n_trained, items.n_trained) == max(USERS, ITEMS)

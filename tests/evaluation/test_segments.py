@@ -1,4 +1,4 @@
-"""Segments: every row is counted where it belongs, and parts add up to the whole."""
+"""Segments: every row is in the right ones, and their figures add up to those of all rows."""
 
 import numpy as np
 import pandas as pd
@@ -19,13 +19,14 @@ TITLES = {
 
 @pytest.fixture
 def folder(tmp_path):
-    """Tables of four titles and, in row 0, of any other."""
+    """Feature tables of four titles; row 0 stands for any other."""
     pd.DataFrame(TITLES).to_parquet(tmp_path / "titles.parquet")
     pd.DataFrame({"item_count": [0, 3, 2, 1, 1]}).to_parquet(tmp_path / "items.parquet")
     return tmp_path
 
 
-def divided(folder, error, base=None):
+def measured(folder, error, base=None):
+    """Figures of the segments of six rows with these errors."""
     rows = {
         "user": np.array([1, 1, 2, 2, 3, 3]),
         "item": np.array([1, 2, 2, 3, 4, 0]),
@@ -33,14 +34,14 @@ def divided(folder, error, base=None):
         "item_count": np.array([6, 20, 20, 21, 1, 0]),
     }
     rating = np.array([10.0, 9, 8, 8, 1, 10])
-    ways = segments.ways(rows, rating, folder)
+    divisions = segments.segmentations(rows, rating, folder)
     base = np.ones(6) if base is None else base
-    found = segments.measured(ways, np.array(error), base, rows["user"], BOOTSTRAP)
-    return found.set_index(["by", "segment"])
+    table = segments.measure(divisions, np.array(error), base, rows["user"], BOOTSTRAP)
+    return table.set_index(["by", "segment"])
 
 
-def test_every_row_is_counted_where_it_belongs(folder):
-    n = divided(folder, np.ones(6)).n
+def test_every_row_is_counted_in_its_segments(folder):
+    n = measured(folder, np.ones(6)).n
     assert n[HISTORY].to_dict() == {"0": 2, "1-5": 2, "1001+": 2}
     assert n[POPULARITY].to_dict() == {"0": 1, "1-5": 1, "6-20": 3, "21-100": 1}
     assert n["genre"].to_dict() == {"Action": 2, "Sci-Fi": 2, "Drama": 1}
@@ -49,26 +50,26 @@ def test_every_row_is_counted_where_it_belongs(folder):
     assert n["true rating"].to_dict() == {"1": 1, "8": 2, "9": 1, "10": 2}
 
 
-def test_figures_are_those_of_the_rows_of_a_segment(folder):
-    found = divided(folder, [1.0, 2, 0, 3, -1, 0])
-    drama, early = found.loc[("genre", "Drama")], found.loc[(HISTORY, "0")]
+def test_figures_of_a_segment_come_from_its_rows_alone(folder):
+    table = measured(folder, [1.0, 2, 0, 3, -1, 0])
+    drama, early = table.loc[("genre", "Drama")], table.loc[(HISTORY, "0")]
     assert (drama.mse, drama.residual, drama.gain) == (1, 1, 0)
     assert (early.mse, early.residual, early.gain) == (2.5, 1.5, -1.5)
     assert early.mse_low <= early.mse <= early.mse_high
-    whole = found.loc[HISTORY]
+    whole = table.loc[HISTORY]
     assert np.average(whole.mse, weights=whole.n) == pytest.approx(15 / 6)
 
 
-def test_a_baseline_without_error_is_no_division_by_zero(folder):
-    found = divided(folder, np.zeros(6), base=np.zeros(6))
-    assert found.gain.isna().all()
-    assert (found.mse == 0).all()
+def test_the_gain_over_a_baseline_without_error_is_undefined(folder):
+    table = measured(folder, np.zeros(6), base=np.zeros(6))
+    assert table.gain.isna().all()
+    assert (table.mse == 0).all()
 
 
-def test_all_segments_go_to_a_table(folder):
+def test_every_segment_is_in_one_of_the_tables(folder):
     rows = {"user": np.array([1]), "item": np.array([2])}
     rows |= {"user_count": np.array([1]), "item_count": np.array([1])}
-    ways = segments.ways(rows, np.array([7.0]), folder)
-    tables = segments.tables(ways, np.ones(1), np.ones(1), rows["user"], BOOTSTRAP)
+    divisions = segments.segmentations(rows, np.array([7.0]), folder)
+    tables = segments.tables(divisions, np.ones(1), np.ones(1), rows["user"], BOOTSTRAP)
     assert tables.keys() == segments.TABLES.keys()
     assert [len(table) for table in tables.values()] == [1, 1, 1, 4]

@@ -1,1 +1,1 @@
-"""What tests share besides fixtures."""
+"""Helpers that tests share, besides fixtures."""

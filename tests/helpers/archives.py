@@ -1,4 +1,4 @@
-"""Small archives in the layouts of Kaggle and MovieLens, and the settings that ask for them."""
+"""Small archives in the layouts of Kaggle and MovieLens, and the settings of their sources."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ ML_1M = {
 
 
 def zipped(files, folder):
-    """The bytes of a zip archive of files, each in ``folder``."""
+    """The bytes of a zip archive with the files in ``folder``."""
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():

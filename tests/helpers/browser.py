@@ -1,7 +1,7 @@
-"""Walks through MLflow's UI and the page in headless Chromium, with a picture of each stop.
+"""Visits MLflow's UI, the page and the report in headless Chromium, and takes screenshots.
 
-``python tests/helpers/browser.py FOLDER`` walks through the newest sweep of this repository's
-store and asks its model on the page: it makes the pictures of the documents.
+``python tests/helpers/browser.py FOLDER`` takes the screenshots of the documents: the newest sweep
+in this repository's store, the report, and the page with the trained model.
 """
 
 import contextlib
@@ -15,38 +15,38 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 from benchmarks.process import served
-from pipeline.paths import MODEL, REPORT
+from pipeline.paths import MODEL, REPORT, ROOT
 from pipeline.tracking import runs, views
 
-WAIT = 60_000  # ms for the UI to show something
+WAIT = 60_000  # ms until an element must appear, else playwright.sync_api.TimeoutError
 
 
 def ui(repository, environment=None):
-    """Serve MLflow's UI of a repository."""
+    """Serve MLflow's UI of a repository; yields its address."""
     return served("pipeline.ui", health="health", cwd=repository, environment=environment)
 
 
 def page(repository):
-    """Serve the page of a repository."""
+    """Serve the page of a repository; yields its address."""
     words = ("run", "pipeline/app.py", "--server.port")
     return served("streamlit", *words, health="_stcore/health", cwd=repository)
 
 
 def chromium():
-    """The path of Chromium, or None."""
+    """The path of Chromium, or None if it is not installed."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def needed():
-    """Skip a test where there is no browser."""
+    """Skip a test if no browser is installed."""
     pytest.importorskip("playwright")
     if chromium() is None:
-        pytest.skip("Chromium is not installed; `apt install chromium` brings it")
+        pytest.skip("Chromium is not installed; `apt install chromium` installs it")
 
 
 @contextlib.contextmanager
 def browsing():
-    """Start Chromium without a window; yields Playwright's browser."""
+    """Start headless Chromium; yields Playwright's browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -56,17 +56,14 @@ def browsing():
 
 
 def walk(address, experiment, parent, children, folder):
-    """Look at the results, the newest sweep and its picture, and save what is seen to a folder.
+    """Take screenshots of the results, a sweep and the sweep's plot in MLflow's UI.
 
     Args:
-        address: of the server.
-        experiment: its id.
+        address: the UI's address.
+        experiment: the experiment's id.
         parent: the run of a sweep.
-        children: its jobs.
-        folder: of the pictures.
-
-    Raises:
-        playwright.sync_api.TimeoutError: something is not there.
+        children: the runs of its jobs.
+        folder: folder of the screenshots.
     """
     from playwright.sync_api import TimeoutError as Late
 
@@ -75,10 +72,11 @@ def walk(address, experiment, parent, children, folder):
         context = browser.new_context(viewport={"width": 1500, "height": 640})
         context.set_default_timeout(WAIT)
 
-        def visit(place):
+        def visit(url):
             page = context.new_page()
-            page.goto(place)
-            for name in ("Close", "Hide banner"):  # the assistant; that this is a saved view
+            page.goto(url)
+            # MLflow opens its assistant, and a banner about the saved view, over the content.
+            for name in ("Close", "Hide banner"):
                 button = page.get_by_role("button", name=name, exact=True)
                 with contextlib.suppress(Late):
                     button.click(timeout=8000)
@@ -107,10 +105,10 @@ def walk(address, experiment, parent, children, folder):
 
 
 def choose(page, title, rating, by_keyboard=False):
-    """Search a title on the page, rate it and wait until the page has taken it."""
+    """Search for a title on the page, rate it, and wait until the page has handled it."""
     from playwright.sync_api import expect
 
-    box = page.get_by_label("Search a title, then Enter")
+    box = page.get_by_label("Search for an anime, then press Enter")
     if by_keyboard:
         reach(page, box, "Shift+Tab")
         page.keyboard.type(title)
@@ -124,40 +122,37 @@ def choose(page, title, rating, by_keyboard=False):
         page.keyboard.press("Space")
     else:
         pills.get_by_role("radio", name=str(rating), exact=True).click()
-    expect(box).to_have_value("", timeout=WAIT)  # the choice has arrived
+    expect(box).to_have_value("", timeout=WAIT)  # empty once the rating is stored
     page.locator("[data-test-script-state=notRunning]").wait_for()
 
 
-def reach(page, place, key):
-    """Press a key until a place of the page has the focus."""
-    place.wait_for()
+def reach(page, element, key):
+    """Press a key until an element has the focus."""
+    element.wait_for()
     for _ in range(30):
-        if place.evaluate("e => e === document.activeElement"):
+        if element.evaluate("e => e === document.activeElement"):
             return
         page.keyboard.press(key)
-    raise AssertionError(f"{key} does not lead to {place}")
+    raise AssertionError(f"{key} does not lead to {element}")
 
 
 def rate(address, ratings, picture, width=900):
-    """Search titles on the page and rate them, and save a picture of the list that comes.
+    """Rate titles on the page, and save a screenshot of the recommendations.
 
     Args:
-        address: of the page.
-        ratings: pairs of a title's name and a rating; of two for a title the last counts.
-        picture: file to save.
-        width: of the window in pixels.
+        address: the page's address.
+        ratings: pairs of a title's name and a rating; the last rating of a title counts.
+        picture: file of the screenshot.
+        width: width of the window in pixels.
 
     Returns:
-        The text of the tab "for you"; the rating that "Your ratings" shows of each title; the
-        requests that left this machine, and errors; the width of what was shown.
-
-    Raises:
-        playwright.sync_api.TimeoutError: something is not there.
+        Text of the tab "for you"; rating of each title in "Your ratings"; errors, and requests to
+        other machines; width of the page in pixels.
     """
     with browsing() as browser:
         page, wrong = browser.new_page(viewport={"width": width, "height": 1000}), []
         page.set_default_timeout(WAIT)
-        page.on("request", lambda asked: wrong.append(asked.url))
+        page.on("request", lambda request: wrong.append(request.url))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(address)
         for number, (title, rating) in enumerate(ratings, start=1):
@@ -174,18 +169,19 @@ def rate(address, ratings, picture, width=900):
             pills = page.get_by_role("radiogroup", name=f"Your rating of {title}", exact=True)
             shown[title] = int(pills.get_by_role("radio", checked=True).inner_text())
         page.get_by_role("tab", name="Your taste").click()
-        page.get_by_text("Points by which you are predicted").wait_for()
+        page.get_by_text("How many points more").wait_for()
         page.wait_for_timeout(1000)
         page.screenshot(path=picture.with_stem(f"{picture.stem}_taste"))
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        return listed, shown, [text for text in wrong if not text.startswith(address)], wide
+        page_width = page.evaluate("document.documentElement.scrollWidth")
+        wrong = [text for text in wrong if not text.startswith(address)]
+        return listed, shown, wrong, page_width
 
 
-def rate_on(address, ratings):
-    """Rate titles by keyboard, with "Or bring a list" and "Your taste" open since the first.
+def rate_by_keyboard(address, ratings):
+    """Rate titles by keyboard; opens "Or upload your ratings" and "Your taste" after the first.
 
     Returns:
-        The tab that is open at the end, and if there is still a place to bring a list to.
+        The tab that is open at the end, and whether the upload is still open.
     """
     with browsing() as browser:
         page = browser.new_page()
@@ -194,47 +190,47 @@ def rate_on(address, ratings):
         for number, (title, rating) in enumerate(ratings):
             choose(page, title, rating, by_keyboard=True)
             if number == 0:
-                reach(page, page.locator("summary", has_text="Or bring a list"), "Tab")
+                reach(page, page.locator("summary", has_text="Or upload your ratings"), "Tab")
                 page.keyboard.press("Enter")
                 reach(page, page.get_by_role("tab").first, "Tab")
                 reach(page, page.get_by_role("tab", name="Your taste"), "ArrowRight")
         opened = page.get_by_role("tab", selected=True).inner_text()
-        return opened, page.get_by_text("CSV with title and rating").is_visible()
+        return opened, page.get_by_text("a CSV file with the columns").is_visible()
 
 
-def bring(address, files):
-    """Bring lists to the page, one after the other; returns what it says to each."""
-    said = []
+def upload(address, files):
+    """Upload each file to a fresh page; returns the text that the page shows for each."""
+    shown = []
     with browsing() as browser:
         for file in files:
             page = browser.new_page()
             page.set_default_timeout(WAIT)
             page.goto(address)
-            page.get_by_text("Or bring a list").click()
+            page.get_by_text("Or upload your ratings").click()
             page.locator("input[type=file]").set_input_files(file)
             page.locator("[data-testid=stAlertContentError], [role=tab]").first.wait_for()
             page.locator("[data-test-script-state=notRunning]").wait_for()
-            said.append(page.locator("[data-testid=stMain]").inner_text())
-    return said
+            shown.append(page.locator("[data-testid=stMain]").inner_text())
+    return shown
 
 
 def read(report, picture, width=1200):
-    """Open a report, save a picture of its top; returns what went wrong and its width in pixels."""
+    """Open a report and save a screenshot of its top; returns errors and its width in pixels."""
     with browsing() as browser:
         page, wrong = browser.new_page(viewport={"width": width, "height": 900}), []
         page.on("console", lambda message: wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda asked: wrong.append(asked.url))
+        page.on("request", lambda request: wrong.append(request.url))
         page.goto(report.resolve().as_uri())
         page.wait_for_function("[...document.images].every(e => e.complete && e.naturalWidth)")
         page.screenshot(path=picture)
-        asked = (report.resolve().as_uri(), "data:")
-        wrong = [text for text in wrong if not text.startswith(asked)]
+        inside = (report.resolve().as_uri(), "data:")
+        wrong = [text for text in wrong if not text.startswith(inside)]
         return wrong, page.evaluate("document.documentElement.scrollWidth")
 
 
 def main():
-    """Walk through the newest sweep of this repository, open its report, ask its model."""
+    """Take the screenshots of the documents."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     read(REPORT, folder / "report.png")
@@ -242,13 +238,12 @@ def main():
     parent = mlflow.search_runs(filter_string="tags.sweep != ''", output_format="list")[0]
     query = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
     children = mlflow.search_runs(filter_string=query, output_format="list")
-    with ui(runs.ROOT) as address:
+    with ui(ROOT) as address:
         walk(address, parent.info.experiment_id, parent, children, folder)
     titles = pq.read_table(MODEL / "titles.parquet")["title"].to_pylist()
     names = list(dict.fromkeys(titles[1:]))
-    with page(runs.ROOT) as address:
-        ratings = list(zip(names[:5], (9, 8, 3, 10, 5), strict=True))
-        rate(address, ratings, folder / "page.png")
+    with page(ROOT) as address:
+        rate(address, list(zip(names[:5], (9, 8, 3, 10, 5), strict=True)), folder / "page.png")
 
 
 if __name__ == "__main__":

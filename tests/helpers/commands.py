@@ -1,4 +1,4 @@
-"""Commands as a user runs them."""
+"""Run commands as a user does."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def run(*command, cwd, **variables):
-    """Run a command as a user would; returns the finished process with its output as text."""
+    """Run a command as a user does; returns the finished process, with its output as text."""
     done = subprocess.run(
         command, cwd=cwd, env=environment() | variables, capture_output=True, text=True, check=False
     )
@@ -16,11 +16,11 @@ def run(*command, cwd, **variables):
 
 
 def environment():
-    """The environment of a user, with the commands of this Python's environment first."""
+    """The environment variables of a user, with this Python's commands first on the path."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW"))}
     return clean | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
 
 def python(*arguments, cwd, **variables):
-    """Run this Python, with the commands of its environment first on the path."""
+    """Run this Python as a user does."""
     return run(sys.executable, *arguments, cwd=cwd, **variables)

@@ -1,4 +1,4 @@
-"""Raw files of a few rows, and the ways in which a file can be damaged."""
+"""Raw files of a few rows, and kinds of damage to a file."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ def as_csv(rows):
 
 
 def as_rows(content):
-    """The records of a file as Python's csv module sees them, blank lines left out."""
+    """The records of a file as Python's csv module reads them, without blank lines."""
     text = content.decode("utf-8-sig", "replace")
     return [row for row in csv.reader(io.StringIO(text, newline=""), skipinitialspace=True) if row]
 
@@ -70,7 +70,7 @@ def whole(timestamp=True, tested=True):
 WHOLE = st.builds(whole, timestamp=st.booleans(), tested=st.booleans())
 
 
-# Damage: each draws what it does, and turns the bytes of a file to other bytes ------------------
+# Kinds of damage: each draws the details, and returns the damaged bytes of a file ---------------
 
 
 def cut(draw, content):
@@ -130,7 +130,7 @@ def blank_lines(draw, content):
 
 
 def columns(draw, content):
-    """Take away, double, rename or move a column: in the header, in the rows, or in both."""
+    """Delete, double, rename or move a column: in the header, in the rows, or in both."""
     rows = as_rows(content)
     place = draw(st.integers(0, len(rows[0]) - 1), label="column")
     change = draw(st.sampled_from(["delete", "double", "rename", "move"]))
@@ -145,7 +145,7 @@ def columns(draw, content):
 
 
 def lines(draw, content):
-    """Give a row other cells than the header, or have it twice: the header too."""
+    """Give a row more or fewer cells, empty it, repeat it, or repeat the header."""
     rows = as_rows(content)
     row = draw(st.integers(0, len(rows) - 1), label="row")
     change = draw(st.sampled_from(["more", "empty more", "fewer", "none", "again", "header"]))
@@ -192,7 +192,7 @@ def little_left(draw, content):
 
 
 def long(draw, content):
-    """Put millions of characters in one line: the header's, a row's, or the only one."""
+    """Put millions of characters in one line: the header, a row, or the only line."""
     cell = draw(st.sampled_from([b"a" * 3_000_000, b'"' + b"a,\n" * 10**6 + b'"', b"a," * 10**6]))
     at = draw(st.sampled_from([0, content.find(b"\n"), len(content) - 1]))
     return cell if draw(st.booleans(), label="alone") else content[:at] + cell + content[at:]

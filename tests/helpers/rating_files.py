@@ -1,4 +1,4 @@
-"""Lists as MyAnimeList exports them, and two that attack a parser."""
+"""An export of MyAnimeList, and two XML files that attack a parser."""
 
 XML = """<?xml version="1.0" encoding="UTF-8" ?>
 <myanimelist>

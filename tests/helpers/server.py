@@ -1,4 +1,4 @@
-"""A server on this machine that hands out files as Kaggle and GroupLens do, or fails to."""
+"""A local server that serves files as Kaggle and GroupLens do, or fails in various ways."""
 
 import base64
 import hashlib
@@ -9,14 +9,14 @@ from urllib.parse import urlparse
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``files``, a fault of ``faults`` in each answer as long as there are some.
+    """Serves ``files``; answers have the ``faults``, one each, until none is left.
 
     A fault is a status to answer with, or one of
-    cut: the connection ends in the middle.
-    stall: the connection stays open in the middle, silent.
-    long, short: the length that is announced is not that of the file.
-    wrong: other bytes than those of the file.
-    corrupt: the same, with the file's digest in the header where Kaggle has it.
+    cut: the connection closes in the middle of the body.
+    stall: the connection stays open in the middle of the body, silent.
+    long, short: Content-Length is larger or smaller than the body.
+    wrong: the body is not that of the file.
+    corrupt: the same, with the file's true digest in Kaggle's header.
     none: no fault.
     """
 
@@ -41,7 +41,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
-        """Kaggle's API: a question for a file is answered with where it lies."""
+        """Kaggle's API: redirect a request for a file to its address."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert self.path.endswith("/v1/datasets.DatasetApiService/DownloadDataset")
         self.send_response(302)

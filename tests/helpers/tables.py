@@ -1,4 +1,4 @@
-"""Tables of a few rows, feature tables with a planted taste, and the real ratings."""
+"""Small tables, feature tables with a planted taste, and folders of real ratings."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ def table(**columns):
 
 
 def real_data(name):
-    """A folder of real ratings, or a skip with the reason."""
+    """A folder of real ratings; skips the test if it does not exist."""
     folder = REAL_DATA / name
     if not folder.is_dir():
         pytest.skip(f"real ratings are not at {folder}; set ANIME_RATINGS_DATA to their folder")
@@ -33,7 +33,7 @@ def real_data(name):
 def planted(folder):
     """Write feature tables where a user likes either the odd titles' genre or the even ones'."""
     random = np.random.default_rng(0)
-    users, items = np.arange(USERS + 1), np.arange(ITEMS + 2)  # the last title: no ratings
+    users, items = np.arange(USERS + 1), np.arange(ITEMS + 2)  # the last title has no ratings
     pair = random.permutation(USERS * ITEMS)
     user, item = (pair // ITEMS + 1).astype("int32"), (pair % ITEMS + 1).astype("int32")
     likes = np.where((user % 2) == (item % 2), 2, -2)

@@ -1,4 +1,4 @@
-"""Small models, trained in a second."""
+"""Models small enough to train in a second."""
 
 from omegaconf import OmegaConf
 
@@ -22,7 +22,7 @@ DRAWS = [
 
 
 def train(features, folder, *overrides):
-    """Train a small model into a folder; it has draws unless ``posterior=none`` is asked for."""
+    """Train a small model into a folder; with draws unless ``posterior=none`` is given."""
     from pipeline.model.network.export import arrays
     from pipeline.model.network.fit import fit
     from pipeline.model.posterior import sampler

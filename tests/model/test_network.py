@@ -1,4 +1,4 @@
-"""The model: sparse updates are the dense ones, both parts learn, and a folder keeps it all."""
+"""The network: sparse updates equal dense ones, both parts learn, a stored network is the same."""
 
 import keras
 import numpy as np
@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_predictions_to_the_last_bit_and_another_do
     assert not np.array_equal(seeds[0], seeds[2])
 
 
-def test_the_best_epoch_is_kept_not_the_last(features):
+def test_the_weights_of_the_best_epoch_are_kept_not_of_the_last(features):
     model, points, _ = trained(
         features, "train.epochs=15", "train.patience=15", "model.wide.learning_rate=9"
     )
@@ -60,21 +60,21 @@ def test_a_stored_network_predicts_the_same_in_keras_and_in_numpy(features, tmp_
     assert Scorer(folder).predict(rows["user"], rows["item"]) == pytest.approx(in_keras, abs=1e-5)
 
 
-def test_an_unknown_user_gets_no_stranger_s_weights_from_shared_buckets(features):
+def test_an_unknown_user_gets_no_cross_weights_of_other_users_in_the_same_bucket(features):
     model, _, _ = trained(features, "model=wide", "train.epochs=2", "model.wide.buckets=1")
     item = tf.constant([1, 2, 3])
-    alone = model.wide.item_bias(item)[:, 0].numpy()
-    assert model.wide(tf.zeros(3, tf.int32), item, item).numpy() == pytest.approx(alone)
-    assert model.wide(tf.ones(3, tf.int32), item, item).numpy() != pytest.approx(alone)
+    bias = model.wide.item_bias(item)[:, 0].numpy()
+    assert model.wide(tf.zeros(3, tf.int32), item, item).numpy() == pytest.approx(bias)
+    assert model.wide(tf.ones(3, tf.int32), item, item).numpy() != pytest.approx(bias)
 
 
-def test_a_loss_that_explodes_stops_the_training_with_what_to_do():
+def test_a_loss_that_is_not_finite_stops_the_training_and_says_what_to_lower():
     with pytest.raises(UserError, match=r"lower model\.deep\.learning_rate"):
         Curve(print).on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
 
 
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 5))
-def test_an_epoch_shows_every_row_once_in_a_new_order(n, size, seed):
+def test_an_epoch_has_every_row_once_in_a_new_order(n, size, seed):
     rows = {"user": np.arange(n, dtype="int32")}
     steps = -(-n // size)
     stream = iter(batches.batches(rows, size, seed))
@@ -84,12 +84,12 @@ def test_an_epoch_shows_every_row_once_in_a_new_order(n, size, seed):
     assert plain.tolist() == list(range(n))
 
 
-def test_a_table_gives_what_keras_s_own_does_and_is_never_read_whole():
-    table, keras_s_own = Table(5, 2), keras.layers.Embedding(5, 2)
+def test_a_table_looks_up_what_a_keras_embedding_does_without_reading_the_whole_variable():
+    table, reference = Table(5, 2), keras.layers.Embedding(5, 2)
     index = tf.constant([[4, 0], [1, 4]])
-    table(index), keras_s_own(index)
-    keras_s_own.set_weights(table.get_weights())
-    assert table(index).numpy().tolist() == keras_s_own(index).numpy().tolist()
+    table(index), reference(index)
+    reference.set_weights(table.get_weights())
+    assert table(index).numpy().tolist() == reference(index).numpy().tolist()
     graph = tf.function(table.call).get_concrete_function(index).graph
     assert not [node for node in graph.get_operations() if node.type == "ReadVariableOp"]
 
@@ -106,8 +106,8 @@ def test_a_table_gives_what_keras_s_own_does_and_is_never_read_whole():
         ),
     ],
 )
-def test_a_sparse_step_is_the_dense_step_on_the_rows_it_touches(sparse, dense):
-    start = np.zeros((6, 3), "float32")  # where the wide part starts; FTRL knows no other
+def test_a_sparse_step_equals_the_dense_step_on_the_rows_of_its_gradient(sparse, dense):
+    start = np.zeros((6, 3), "float32")  # as in the wide part: FTRL ignores any other start
     tables = [keras.Variable(start) for _ in range(2)]
     for step in range(4):
         rows = tf.constant([4, 1, 4]) + step % 2
@@ -115,12 +115,12 @@ def test_a_sparse_step_is_the_dense_step_on_the_rows_it_touches(sparse, dense):
         slices = tf.IndexedSlices(values, rows, dense_shape=tf.constant([6, 3]))
         sparse.apply([slices], [tables[0]])
         dense.apply([tf.convert_to_tensor(slices)], [tables[1]])
-    touched, other = [1, 2, 4, 5], [0, 3]
-    assert tables[0].numpy()[touched] == pytest.approx(tables[1].numpy()[touched], abs=1e-5)
+    updated, other = [1, 2, 4, 5], [0, 3]
+    assert tables[0].numpy()[updated] == pytest.approx(tables[1].numpy()[updated], abs=1e-5)
     assert np.array_equal(tables[0].numpy()[other], start[other])
 
 
-def test_a_cross_is_spread_over_its_buckets_and_told_from_other_crosses():
+def test_hashed_crosses_spread_over_all_buckets_and_salts_give_independent_hashes():
     user, item = (index.astype("uint64") for index in np.divmod(np.arange(40_000), 200))
     in_numpy, salts = (np.right_shift, np.bitwise_xor), np.array([[0], [1]], "uint64")
     first, second = (hashed_cross(user, item, salt, 64, *in_numpy) for salt in salts)

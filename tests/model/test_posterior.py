@@ -1,4 +1,4 @@
-"""The posterior draws: what they are conditioned on, that they learn, and that a run can go on."""
+"""The posterior draws: inputs, learning, reproducibility, and resuming a killed run."""
 
 import numpy as np
 import pytest
@@ -20,6 +20,8 @@ from pipeline.model.posterior.padded import padded
 from pipeline.recommender.scorer import Scorer
 from pipeline.tables.rows import read_rows
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["posterior.embedding=3", "posterior.history_components=5", "posterior.sweeps=12"]
 
 
@@ -35,14 +37,14 @@ def sampled(features, folder, *overrides):
 
 
 def scorer(features, folder, *overrides):
-    """What answers, with the draws alone: the network has no weight."""
+    """The scorer of a trained model, by the draws alone: the network has no weight."""
     return Scorer(train(features, folder, "posterior.weight=1", *overrides))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), min_size=1, max_size=60))
 def test_groups_hold_every_rating_once_with_its_user(pairs):
     user, item = np.array(pairs, "int32").T
-    seen = []
+    indices = []
     for group in padded(user, item):
         present = group.present.numpy() == 1
         index = group.index.numpy()
@@ -50,17 +52,17 @@ def test_groups_hold_every_rating_once_with_its_user(pairs):
         owner = np.broadcast_to(group.entity.numpy()[:, None], present.shape)
         assert (user[index[present]] == owner[present]).all()
         assert (item[index[present]] == group.other.numpy()[present]).all()
-        seen += index[present].tolist()
-    assert sorted(seen) == list(range(len(user)))
+        indices += index[present].tolist()
+    assert sorted(indices) == list(range(len(user)))
 
 
-def test_a_history_knows_who_rated_what_and_no_rating():
+def test_a_history_depends_on_who_rated_what_not_on_the_ratings():
     user, item = np.array([1, 1, 2, 2, 3]), np.array([1, 2, 1, 2, 3])
     history, basis = components(user, item, (5, 4), most=3, seed=0)
     assert history[1] == pytest.approx((basis[1] + basis[2]) / 2**0.5, abs=1e-5)
     assert history[1] == pytest.approx(history[2], abs=1e-5)
     assert abs(history[1] @ history[3]) < 1e-5
-    assert history[[0, 4]] == pytest.approx(0, abs=1e-6), "of nobody known there is no history"
+    assert history[[0, 4]] == pytest.approx(0, abs=1e-6), "users without ratings have no history"
 
 
 @pytest.mark.parametrize("member", sampler.MEMBERS)
@@ -74,11 +76,13 @@ def test_every_member_of_every_model_learns_the_planted_taste(features, tmp_path
     assert predictions.max() <= 10
 
 
-def test_strangers_and_titles_without_ratings_are_what_their_kind_is(features, tmp_path):
+def test_unknown_users_and_titles_without_ratings_get_predictions_from_the_prior(
+    features, tmp_path
+):
     user, item = np.array([0, 1, 2, 1]), np.array([1, ITEMS + 1, ITEMS + 1, 0])
-    found = scorer(features, tmp_path, "posterior.sweeps=60").predict(user, item)
-    assert np.isfinite(found).all()
-    assert found[1] > found[2] + 1, "user 1 likes the genre of the last title, user 2 does not"
+    rating = scorer(features, tmp_path, "posterior.sweeps=60").predict(user, item)
+    assert np.isfinite(rating).all()
+    assert rating[1] > rating[2] + 1, "user 1 likes the genre of the last title, user 2 does not"
 
 
 def test_the_same_seed_gives_the_same_draws_and_another_does_not(features, tmp_path):
@@ -91,21 +95,21 @@ def test_the_same_seed_gives_the_same_draws_and_another_does_not(features, tmp_p
 
 
 @pytest.mark.parametrize("killed_after", [1, 5, 14, 30])
-def test_a_killed_run_goes_on_to_the_very_same_draws(features, tmp_path, monkeypatch, killed_after):
+def test_a_killed_run_resumes_to_the_same_draws(features, tmp_path, monkeypatch, killed_after):
     whole = sampled(features, tmp_path / "whole")
-    checked, count = sampler.checked, []
+    checked, calls = sampler.checked, []
 
-    def dies(*arguments):
-        count.append(1)
-        if len(count) > killed_after:
+    def killed(*arguments):
+        calls.append(arguments)
+        if len(calls) > killed_after:
             raise KeyboardInterrupt
         return checked(*arguments)
 
-    monkeypatch.setattr(sampler, "checked", dies)
+    monkeypatch.setattr(sampler, "checked", killed)
     with pytest.raises(KeyboardInterrupt):
-        sampled(features, tmp_path / "cut")
+        sampled(features, tmp_path / "interrupted")
     monkeypatch.setattr(sampler, "checked", checked)
-    resumed = sampled(features, tmp_path / "cut")
+    resumed = sampled(features, tmp_path / "interrupted")
     for one, other in zip(resumed.draws, whole.draws, strict=True):
         for field in Draw._fields:
             assert np.array_equal(getattr(one, field), getattr(other, field)), field
@@ -116,24 +120,24 @@ def test_a_checkpoint_of_other_settings_is_not_used(tmp_path):
     Checkpoint(tmp_path, "these").save(0, 7, [variable])
     assert Checkpoint(tmp_path, "these").restore(0, [variable], 9) == 7
     assert Checkpoint(tmp_path, "others").restore(0, [variable], 9) == 0
-    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9) == 0, "it was removed"
+    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9) == 0, "the others removed it"
 
 
-def test_weights_that_are_no_numbers_stop_the_run_and_say_what_to_do():
+def test_a_chain_that_diverges_stops_the_run_and_says_what_to_lower():
     with pytest.raises(UserError, match=r"member normal diverged in sweep 3; lower posterior"):
         sampler.checked(lambda: tf.constant(np.nan), "normal", 3)
 
 
-def test_thresholds_find_the_shares_of_the_grades():
+def test_thresholds_stay_ordered_and_enclose_the_latent_scores_of_their_grade():
     random, score = np.random.default_rng(0), tf.zeros(20_000)
     rating = random.choice([1, 2, 3, 4, 5], 20_000, p=[0.1, 0.1, 0.4, 0.3, 0.1]).astype("float32")
     grades, draws = Grades(rating, (1, 5), mean=3.0), Random(0)
-    wide = grades.cuts.numpy()[2] - grades.cuts.numpy()[1]
+    initial_gap = grades.cuts.numpy()[2] - grades.cuts.numpy()[1]
     for _ in range(50):
         latent = grades.draw(score, tf.ones(20_000), draws).numpy()
     cuts = grades.cuts.numpy()
     assert (np.diff(cuts) > 0).all()
-    assert wide == pytest.approx(1)
+    assert initial_gap == pytest.approx(1)
     below = np.searchsorted(cuts, latent)
     assert (below == rating - 1).all(), "a latent score lies between the thresholds of its grade"
 
@@ -146,17 +150,17 @@ def test_thresholds_stay_in_order_where_a_grade_is_never_given():
     assert (np.diff(grades.cuts.numpy()) >= 0).all()
 
 
-def test_the_expected_grade_of_certain_scores_is_the_grade():
+def test_the_expected_rating_without_noise_is_the_grade_and_with_much_noise_the_middle():
     cuts = np.array([1.5, 2.5, 3.5, 4.5], "float32")
-    score, certain = tf.constant([1.0, 3.0, 5.0]), tf.fill([3], 1e6)
-    assert expected(score, certain, cuts, 1).numpy() == pytest.approx([1, 3, 5])
+    score, precise = tf.constant([1.0, 3.0, 5.0]), tf.fill([3], 1e6)
+    assert expected(score, precise, cuts, 1).numpy() == pytest.approx([1, 3, 5])
     assert expected(score, tf.fill([3], 1e-6), cuts, 1).numpy() == pytest.approx(
         [3, 3, 3], abs=0.01
     )
 
 
 @pytest.mark.parametrize("crosses", [[], ["genres"], ["year", "ratings"]])
-def test_users_have_weights_for_the_crosses_that_are_asked_for(features, tmp_path, crosses):
+def test_users_have_weights_for_the_configured_crosses(features, tmp_path, crosses):
     chosen = ["posterior.attributes=[genres,year,ratings]", "posterior.sweeps=4"]
     kept = sampled(features, tmp_path, *chosen, f"posterior.crosses=[{','.join(crosses)}]")
     assert {kept.labels[column][0] for column in kept.crossed} == set(crosses)
@@ -166,14 +170,14 @@ def test_users_have_weights_for_the_crosses_that_are_asked_for(features, tmp_pat
     assert len(draw.map) == kept.attributes.shape[1] + 1
 
 
-def test_a_posterior_without_attributes_knows_titles_by_their_ratings_alone(features, tmp_path):
+def test_a_posterior_without_attributes_learns_titles_from_their_ratings_alone(features, tmp_path):
     chosen = ["posterior.attributes=[]", "posterior.crosses=[]", "posterior.sweeps=40"]
     rows, rating = read_rows(features, "test")
     predictions = scorer(features, tmp_path, *chosen).predict(rows["user"], rows["item"])
     assert np.mean((predictions - rating) ** 2) < 0.8 * rating.var()
 
 
-def test_long_products_are_the_same_each_time_and_right():
+def test_long_products_are_correct_and_the_same_each_time():
     random = np.random.default_rng(0)
     left, right = (tf.constant(random.normal(size=(50_001, 9)), tf.float32) for _ in range(2))
     products = [inner(left, right).numpy() for _ in range(20)]
@@ -181,7 +185,7 @@ def test_long_products_are_the_same_each_time_and_right():
     assert products[0] == pytest.approx(left.numpy().T @ right.numpy(), abs=0.05)
 
 
-def test_precisions_are_drawn_around_the_inverse_of_the_scatter():
+def test_wishart_draws_average_to_the_freedom_times_the_inverse_scatter():
     scatter = tf.constant([[2.0, 0.5], [0.5, 1.0]]) * 1000
     draws = Random(0)
     mean = sum(draws.wishart(scatter, 1000.0).numpy() for _ in range(200)) / 200

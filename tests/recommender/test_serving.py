@@ -1,4 +1,4 @@
-"""The model as MLflow serves it: loaded without this repository, and asked over HTTP."""
+"""The model as MLflow serves it: loaded without this repository, and queried over HTTP."""
 
 import json
 import urllib.error
@@ -16,12 +16,14 @@ from pipeline.paths import ROOT
 from pipeline.recommender.catalogue import Rated
 from pipeline.recommender.recommender import Recommender
 
+pytestmark = pytest.mark.slow
+
 MINE = [{"anime_id": 10, "rating": 10}, {"title": "titel number 2", "rating": 2}]
 
 
 @pytest.fixture(scope="module")
 def stored(models, tmp_path_factory):
-    """The address of the model in a store of its own, and the store."""
+    """The model's URI in a new tracking store, and the URI of the store."""
     return serving.stored(models, tmp_path_factory.mktemp("store"))
 
 
@@ -39,24 +41,24 @@ def service(stored, tmp_path_factory):
 
 
 def ask(service, body):
-    """Post a body; returns the status and the answer."""
+    """Post a request; returns the status and the answer."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    asked = urllib.request.Request(f"{service}/invocations", data)
-    asked.add_header("Content-Type", "application/json")
+    request = urllib.request.Request(f"{service}/invocations", data)
+    request.add_header("Content-Type", "application/json")
     try:
-        with urllib.request.urlopen(asked, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
 
 
-def about(users, **params):
-    """What is posted for the lists of users."""
+def known(users, **params):
+    """The request for lists of users of the data."""
     return {"dataframe_records": [{"user_id": user} for user in users], "params": params}
 
 
-def told(ratings):
-    """What is posted for the list of somebody new."""
+def new(ratings):
+    """The request for the list of a new user."""
     return {"dataframe_records": [{"ratings": ratings}]}
 
 
@@ -73,7 +75,7 @@ def test_the_stored_model_needs_neither_this_repository_nor_tensorflow(stored, t
     assert len(done.stdout.splitlines()) == 4, done.output
 
 
-def test_it_comes_with_signature_example_and_exact_requirements(loaded, stored):
+def test_the_model_has_a_signature_an_example_and_exact_requirements(loaded, stored):
     mlflow.set_tracking_uri(stored[1])
     info = loaded.metadata
     assert info.signature.inputs.input_names() == ["user_id", "ratings", "anime_id"]
@@ -85,85 +87,86 @@ def test_it_comes_with_signature_example_and_exact_requirements(loaded, stored):
 
 
 def test_a_user_gets_the_list_that_recommend_gives(service, models):
-    status, found = ask(service, about([30, 50], k=3))
-    assert status == 200, found
-    rows, recommender = found["predictions"], Recommender(models)
+    status, answer = ask(service, known([30, 50], k=3))
+    assert status == 200, answer
+    rows, recommender = answer["predictions"], Recommender(models)
     assert [(row["row"], row["rank"]) for row in rows] == [
         (i, j) for i in (0, 1) for j in (1, 2, 3)
     ]
-    for place, user in enumerate(("30", "50")):
-        own = [row for row in rows if row["row"] == place]
-        for theirs, ours in zip(own, recommender.recommend(recommender.user(user), 3), strict=True):
-            assert theirs["anime_id"] == ours["anime_id"]
-            assert theirs["title"] == ours["title"]
-            assert theirs["prediction"] == pytest.approx(ours["prediction"], abs=1e-5)
-            assert [why["what"] for why in theirs["why"]] == [why["what"] for why in ours["why"]]
+    for index, user in enumerate(("30", "50")):
+        served = [row for row in rows if row["row"] == index]
+        expected = recommender.recommend(recommender.user(user), 3)
+        for one, other in zip(served, expected, strict=True):
+            assert one["anime_id"] == other["anime_id"]
+            assert one["title"] == other["title"]
+            assert one["prediction"] == pytest.approx(other["prediction"], abs=1e-5)
+            assert [part["what"] for part in one["why"]] == [part["what"] for part in other["why"]]
 
 
-def test_somebody_new_gets_a_list_as_wanted(service):
-    wanted = {"k": 4, "genres": ["odd"], "types": ["TV"], "from_year": 2000, "diversity": 0.2}
-    status, found = ask(service, {"dataframe_records": [{"ratings": MINE}], "params": wanted})
-    assert status == 200, found
-    titles = [row["anime_id"] // 10 for row in found["predictions"]]
+def test_a_new_user_gets_a_list_that_matches_the_filters(service):
+    params = {"k": 4, "genres": ["odd"], "types": ["TV"], "from_year": 2000, "diversity": 0.2}
+    status, answer = ask(service, {"dataframe_records": [{"ratings": MINE}], "params": params})
+    assert status == 200, answer
+    titles = [row["anime_id"] // 10 for row in answer["predictions"]]
     assert len(titles) == 4
     assert all(title % 2 and title % 3 and title >= 5 for title in titles)
-    assert found["predictions"][0]["why"]
+    assert answer["predictions"][0]["why"]
 
 
-def test_pairs_are_predicted_for_users_and_for_somebody_new(service, models):
+def test_pairs_are_predicted_for_known_and_new_users(service, models):
     recommender, title = Recommender(models), [50, 999_999_999]
     user = [30, 10**9]
     body = {"columns": ["user_id", "anime_id"], "data": list(zip(user, title, strict=True))}
-    status, found = ask(service, {"dataframe_split": body})
-    assert status == 200, found
-    ours = recommender.predict(np.array(user), np.array(title))
-    assert [row["prediction"] for row in found["predictions"]] == pytest.approx(ours, abs=1e-5)
+    status, answer = ask(service, {"dataframe_split": body})
+    assert status == 200, answer
+    expected = recommender.predict(np.array(user), np.array(title))
+    assert [row["prediction"] for row in answer["predictions"]] == pytest.approx(expected, abs=1e-5)
     body = {"dataframe_records": [{"ratings": MINE, "anime_id": one} for one in title]}
-    status, found = ask(service, body)
-    assert status == 200, found
+    status, answer = ask(service, body)
+    assert status == 200, answer
     person = recommender.newcomer([Rated("10", 10), Rated("20", 2)])
-    ours = recommender.scorer.scores(person.taste)[[5, 0]]
-    assert [row["prediction"] for row in found["predictions"]] == pytest.approx(ours, abs=1e-5)
+    expected = recommender.scorer.scores(person.taste)[[5, 0]]
+    assert [row["prediction"] for row in answer["predictions"]] == pytest.approx(expected, abs=1e-5)
 
 
 WRONG = [
-    (about([30, 999]), "row 1: no user has the id or name '999'"),
-    (told([]), "row 0: no ratings"),
-    (told([{"anime_id": 123456, "rating": 9}]), "none of the titles"),
-    (told([{"title": "qqq zzz xxx", "rating": 9}]), "no title is called"),
-    (told([{"title": "zq" * 5_000_000, "rating": 9}]), "no title is called"),
-    (told([{"anime_id": 10, "rating": 11}]), "a rating is from 1 to 10"),
-    (told([{"anime_id": 1e999, "rating": 9}]), "an id a number"),
-    (told([{"title": "9" * 5000, "rating": 9}]), "none of the titles"),
-    (told([{"anime_id": 10, "rating": "x"}]), "a rating is from 1 to 10"),
-    (told(["Monster"]), "Monster is not anime_id, or title, and rating"),
-    ({"dataframe_records": [{"anime_id": 10}]}, "rows need user_id, or ratings"),
-    (about([30], k=0), "k 0"),
-    (about([30], genres=["Drama"]), "genre 'Drama' is unknown"),
+    (known([30, 999]), "row 1: no user has the id or name '999'"),
+    (new([]), "row 0: no ratings"),
+    (new([{"anime_id": 123456, "rating": 9}]), "none of the rated titles"),
+    (new([{"title": "qqq zzz xxx", "rating": 9}]), "no title is called"),
+    (new([{"title": "zq" * 5_000_000, "rating": 9}]), "no title is called"),
+    (new([{"anime_id": 10, "rating": 11}]), "rating must be from 1 to 10"),
+    (new([{"anime_id": 1e999, "rating": 9}]), "anime_id a whole number"),
+    (new([{"title": "9" * 5000, "rating": 9}]), "none of the rated titles"),
+    (new([{"anime_id": 10, "rating": "x"}]), "rating must be from 1 to 10"),
+    (new(["Monster"]), "Monster needs either anime_id or title, and rating"),
+    ({"dataframe_records": [{"anime_id": 10}]}, "rows need either user_id or ratings"),
+    (known([30], k=0), "k 0: from 1 to 10000 is allowed"),
+    (known([30], genres=["Drama"]), "genre 'Drama' is unknown"),
     (
-        about([30], genres=["Odd"], without=["Odd"]),
-        "both wanted and not wanted",
+        known([30], genres=["Odd"], without=["Odd"]),
+        "both required and excluded",
     ),
     (
-        about([30], from_year=2010, to_year=2000),
+        known([30], from_year=2010, to_year=2000),
         "2010 is after 2000",
     ),
-    (about(["Spike"]), "user_id"),
-    (b"\x00\xff" * 5_000_000, ""),  # no JSON at all
+    (known(["Spike"]), "user_id"),
+    (b"\x00\xff" * 5_000_000, ""),  # not JSON
     (b"[" + b"1," * 5_000_000 + b"1]", ""),
     ({"nonsense": 1}, ""),
 ]
 
 
 @pytest.mark.parametrize(("body", "message"), WRONG)
-def test_what_is_wrong_is_answered_with_a_sentence_and_the_service_stays_up(service, body, message):
-    status, found = ask(service, body)
-    assert status == 400, found
-    assert message in found["message"]
-    assert ask(service, about([30], k=1))[0] == 200
+def test_a_bad_request_is_explained_and_the_service_stays_up(service, body, message):
+    status, answer = ask(service, body)
+    assert status == 400, answer
+    assert message in answer["message"]
+    assert ask(service, known([30], k=1))[0] == 200
 
 
-def test_in_a_program_it_is_an_exception_of_mlflow(loaded):
+def test_in_python_an_error_is_an_exception_of_mlflow(loaded):
     import pandas as pd
 
     with pytest.raises(MlflowException, match="row 0: no user has the id or name '999'"):

@@ -1,4 +1,4 @@
-"""The settings: conf/ is the source, params.yaml its lock, and nothing wrong passes the check."""
+"""Settings: params.yaml is what conf/ composes to, and the check refuses every wrong setting."""
 
 from pathlib import Path
 
@@ -55,18 +55,22 @@ def test_a_model_has_the_parts_its_name_says():
         ("train.seed", -1, "train.seed: -1 is out of range; allowed is 0 to"),
         ("model.deep.units", [64, 0], "model.deep.units: a layer has at least 1 unit, not 0"),
         ("model.wide.crosses", ["mood"], "model.wide.crosses: 'mood' is unknown"),
-        ("model.wide.crosses", ["type", "type"], "model.wide.crosses: 'type' is there twice"),
+        ("model.wide.crosses", ["type", "type"], "model.wide.crosses: 'type' is listed twice"),
         ("model.name", "banana", "model.name is a setting of an earlier version: remove it"),
         ("features.min_titles", 2, "features.min_titles is a setting of an earlier version: it is"),
         ("posterior.history", 64, "posterior.history is a setting of an earlier version: it is"),
         ("evaluate.sample", 9999, "evaluate.sample is a setting of an earlier version: it is call"),
-        ("posterior.members", ["grades", "grades"], "posterior.members: 'grades' is there twice"),
+        ("posterior.members", ["grades", "grades"], "posterior.members: 'grades' is listed twice"),
         ("posterior.members", [], "posterior.members: one or more of"),
         ("posterior.attributes", ["mood"], "posterior.attributes: 'mood' is unknown"),
         ("posterior.crosses", ["studios"], "posterior.crosses: 'studios' must be in posterior.at"),
-        ("engine.memory_limit", "banana", "engine.memory_limit: 'banana' is no amount of memory"),
-        ("engine.memory_limit", "0GB", "engine.memory_limit: '0GB' is no amount of memory"),
-        ("engine.memory_limit", "-1GB", "engine.memory_limit: '-1GB' is no amount of memory"),
+        (
+            "engine.memory_limit",
+            "banana",
+            "engine.memory_limit: 'banana' is not an amount of memory",
+        ),
+        ("engine.memory_limit", "0GB", "engine.memory_limit: '0GB' is not an amount of memory"),
+        ("engine.memory_limit", "-1GB", "engine.memory_limit: '-1GB' is not an amount of memory"),
         ("dataset.source", "kagle", "dataset.source: 'kagle' is unknown; one of kaggle, local"),
         ("training", {}, "training: Key 'training' not in 'Config'"),
     ],
@@ -91,7 +95,7 @@ def test_a_missing_params_file_says_how_to_make_one(tmp_path):
         load(tmp_path / "params.yaml")
 
 
-def test_a_relative_path_counts_from_the_repository_wherever_one_is(monkeypatch, tmp_path):
+def test_a_relative_path_starts_at_the_repository_in_any_working_directory(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     watch = settings("dataset=local", "dataset.path=../there").dataset.watch
     assert Path(watch.data) == ROOT.parent / "there"
@@ -108,12 +112,12 @@ def test_a_path_edited_in_params_yaml_is_refused_because_dvc_would_watch_the_old
         check(edited)
 
 
-def test_without_a_path_a_downloaded_source_watches_a_place_that_is_the_same_everywhere():
+def test_without_a_path_a_downloaded_source_watches_a_path_that_is_the_same_on_every_machine():
     assert settings("dataset=mal_2023").dataset.watch.data == "pipeline/sources"
     placed = settings("dataset=mal_2023", "dataset.path=../there").dataset.watch
     assert (Path(placed.data), placed.test) == (ROOT.parent / "there", placed.data)
 
 
-def test_the_local_source_cannot_do_without_a_path():
+def test_the_local_source_needs_a_path():
     with pytest.raises(UserError, match=r"dataset\.path is not set"):
         settings("dataset=local")

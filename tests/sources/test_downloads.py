@@ -1,4 +1,4 @@
-"""Downloads: whatever a server does, verified files arrive, or a word on what to do instead."""
+"""Downloads: whatever the server does, the result is verified files or advice on what to do."""
 
 import signal
 import time
@@ -13,16 +13,18 @@ from pipeline.errors import UserError
 from pipeline.sources import archives, kaggle, movielens
 from pipeline.tables.raw import SCORES_CSV
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def surroundings(tmp_path, monkeypatch):
-    """Environment variables of a user who has downloaded nothing yet and has no account."""
+    """The environment of a user who has downloaded nothing yet and has no Kaggle account."""
     variables = {
         "HOME": str(tmp_path),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "KAGGLEHUB_CACHE": str(tmp_path / "cache"),
         "KAGGLE_CONFIG_DIR": str(tmp_path),
-        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",  # http://localhost, which the proxy answers for
+        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",  # http://localhost, for which the proxy answers
     }
     for name in ("no_proxy", "NO_PROXY", "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
         monkeypatch.delenv(name, raising=False)
@@ -33,7 +35,7 @@ def surroundings(tmp_path, monkeypatch):
 
 
 def download(source, server, out, monkeypatch):
-    """Run a source against the server; both read the proxy's address from the environment."""
+    """Run a source with the server as its proxy, and check the files that it writes."""
     monkeypatch.setenv("http_proxy", server.url)
     if source is kaggle:
         kaggle.write(mal_2023(), out)
@@ -56,12 +58,14 @@ def test_a_download_is_made_once_and_then_comes_from_the_cache(
         asked = len(server.asked)
         download(source, server, out, monkeypatch)
     assert len(server.asked) == asked == (3 if source is kaggle else 1)
-    download(source, server, out, monkeypatch)  # nobody answers any more
+    download(source, server, out, monkeypatch)  # the server is closed
 
 
 @BOTH
 @pytest.mark.parametrize("fault", ["cut", "long"])
-def test_a_connection_that_breaks_is_made_again(source, fault, surroundings, out, monkeypatch):
+def test_a_download_is_tried_again_when_the_connection_breaks(
+    source, fault, surroundings, out, monkeypatch
+):
     with Server(SERVED, fault) as server:
         download(source, server, out, monkeypatch)
 
@@ -81,7 +85,7 @@ def test_a_connection_that_breaks_is_made_again(source, fault, surroundings, out
     ],
     ids=["403", "404", "500", "stall", "cut", "wrong", "corrupt", "short"],
 )
-def test_a_download_that_fails_leaves_nothing_and_says_how_to_do_without(
+def test_a_download_that_fails_writes_nothing_and_says_how_to_place_the_file_by_hand(
     source, faults, message, surroundings, out, monkeypatch
 ):
     with Server(SERVED, *faults) as server, pytest.raises(UserError, match=message) as error:
@@ -104,7 +108,7 @@ def test_without_a_network_the_message_names_the_files_and_where_they_are(
     assert source is movielens or all(name in str(error.value) for name in FILES)
 
 
-def test_a_download_that_broke_goes_on_where_it_was(surroundings, out, monkeypatch):
+def test_an_interrupted_download_resumes(surroundings, out, monkeypatch):
     with Server(SERVED, "cut") as server:
         download(kaggle, server, out, monkeypatch)
     assert [span for _, span in server.asked] == [None, None, "bytes=1048576-", None, None]
@@ -113,7 +117,7 @@ def test_a_download_that_broke_goes_on_where_it_was(surroundings, out, monkeypat
 @pytest.mark.parametrize(
     "faults", [["wrong"], ["corrupt"], ["short"], ["cut", "none", 500]], ids=str
 )
-def test_kaggle_is_asked_once_more_for_a_file_that_arrived_wrong(
+def test_a_file_with_a_wrong_digest_is_downloaded_once_more_from_kaggle(
     faults, surroundings, out, monkeypatch
 ):
     with Server(SERVED, *faults) as server:  # 500 to a Range: kagglehub appends the error page
@@ -139,7 +143,7 @@ def test_a_file_that_kaggle_packs_is_unpacked(fault, surroundings, out, monkeypa
 
 
 @pytest.mark.parametrize("size", [1, 3 << 20, 4 << 20], ids=["less", "as much", "more"])
-def test_what_a_download_killed_while_unpacking_left_does_no_harm(
+def test_the_rest_of_a_download_killed_while_unpacking_does_no_harm(
     size, surroundings, out, monkeypatch
 ):
     left = surroundings / "cache/datasets/owner/name/versions/1" / SCORES_CSV
@@ -169,5 +173,5 @@ def test_a_download_killed_in_the_middle_ends_with_verified_files_when_repeated(
 
 
 def arrived(folder):
-    """How many bytes of a download there are."""
+    """The number of bytes downloaded so far."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

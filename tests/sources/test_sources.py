@@ -1,4 +1,4 @@
-"""Files placed by hand: what is taken, what is refused; MovieLens in the layout of Kaggle."""
+"""Files placed by hand, valid and damaged; MovieLens in the layout of Kaggle."""
 
 import pandas as pd
 import pytest
@@ -31,7 +31,7 @@ PLACED = pytest.mark.parametrize("place", [as_folder, as_zip])
 
 
 @PLACED
-def test_files_placed_by_hand_are_taken_as_they_are(place, tmp_path, out):
+def test_files_placed_by_hand_are_copied_unchanged(place, tmp_path, out):
     kaggle.write(mal_2023(place(FILES | {"more.csv": b""}, tmp_path / "placed")), out)
     assert contents(out) == FILES
 
@@ -55,7 +55,7 @@ def test_a_placed_file_that_is_missing_is_named(place, tmp_path, out):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data[: len(data) // 2], "neither a folder nor a whole zip archive"),
+        (lambda data: data[: len(data) // 2], "neither a folder nor a complete zip archive"),
         (lambda data: data[:9000] + bytes(100) + data[9100:], "is damaged"),
     ],
     ids=["cut short", "wrong inside"],
@@ -149,6 +149,6 @@ def test_movielens_100k_without_a_split_is_all_its_ratings(out):
     ("split", "message"),
     [("u9", "'u9' is unknown; one of u1, u2"), ("ua", r"no ua\.base, ua\.test")],
 )
-def test_a_split_that_is_not_there_is_named(split, message, out):
+def test_an_unknown_split_is_named(split, message, out):
     with pytest.raises(UserError, match=message):
         movielens.write(movielens_100k(real_data("ml-100k"), split), out)

@@ -1,4 +1,4 @@
-"""The generated data set: its marginals, long tails, dirt and planted taste."""
+"""The generated data set: its marginal distributions, long tails, dirt and planted taste."""
 
 import dataclasses
 
@@ -93,7 +93,9 @@ def test_same_settings_give_the_same_bytes_and_another_seed_others(folder, tmp_p
         assert (other / name).read_bytes() != (folder / name).read_bytes()
 
 
-def test_the_size_of_blocks_of_text_does_not_show(folder, tmp_path, monkeypatch):
+def test_the_number_of_lines_formatted_at_a_time_does_not_change_the_file(
+    folder, tmp_path, monkeypatch
+):
     monkeypatch.setattr(synthetic_files, "LINES", 1000)
     again = generate(tmp_path / "again")
     assert (again / SCORES_CSV).read_bytes() == (folder / SCORES_CSV).read_bytes()
@@ -110,7 +112,7 @@ def test_ratings_follow_the_real_marginals(scores):
     assert scores["rating"].std() == pytest.approx(1.66, abs=0.02)
 
 
-def test_the_sizes_asked_for_are_met(scores, catalogue, details):
+def test_the_sizes_are_those_of_the_settings(scores, catalogue, details):
     assert len(scores) == pytest.approx(SMALL.ratings, rel=0.02)
     assert scores.dropna()["user_id"].nunique() == SMALL.users
     assert len(catalogue) == SMALL.items
@@ -129,18 +131,18 @@ def test_few_users_and_few_titles_have_most_of_the_ratings(scores):
     assert (per_title <= 3).sum() >= 5
 
 
-# What can be learned from them
+# What can be learned from the ratings
 
 
 def code(scores):
-    """Users, titles and ratings as arrays, the first two counted from 0, and a test mask."""
+    """User codes, title codes and ratings as arrays, and a random test mask."""
     user, item = pd.factorize(scores["user_id"])[0], pd.factorize(scores["anime_id"])[0]
     test = np.random.default_rng(0).random(len(scores)) < 0.2
     return user, item, scores["rating"].to_numpy(float), test
 
 
 def bias_predictions(user, item, rating, test):
-    """Mean plus user and title bias, fitted in turns on the rows that are not ``test``."""
+    """Mean plus user and title bias, fitted alternately on the rows that are not ``test``."""
     known = ~test
     mean = rating[known].mean()
     of_user, of_item = np.zeros(user.max() + 1), np.zeros(item.max() + 1)
@@ -153,7 +155,7 @@ def bias_predictions(user, item, rating, test):
 
 
 def match_predictions(user, item, residual, test, penalty=500):
-    """Residuals of biases, each from the user's other residuals by ridge regression (EASE)."""
+    """Predict each residual from the user's other residuals by ridge regression (EASE)."""
     known = np.zeros((user.max() + 1, item.max() + 1))
     known[user[~test], item[~test]] = residual[~test]
     inverse = np.linalg.inv(known.T @ known + penalty * np.eye(known.shape[1]))
@@ -163,7 +165,7 @@ def match_predictions(user, item, residual, test, penalty=500):
 
 
 def errors(scores):
-    """Test MSE of the mean, of biases, and of biases with a match of user and title."""
+    """Test MSE of the mean, of biases, and of biases plus a match of user and title."""
     user, item, rating, test = code(scores.drop_duplicates(["user_id", "anime_id"]))
     bias = bias_predictions(user, item, rating, test)
     match = bias + match_predictions(user, item, rating - bias, test)
@@ -179,28 +181,28 @@ def test_biases_beat_the_mean_and_a_match_beats_biases_but_nothing_beats_the_noi
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.4, 0.8])
-def test_the_noise_floor_is_the_error_of_who_knows_all_but_the_noise(noise):
+def test_the_noise_floor_is_the_mse_of_a_predictor_who_knows_all_but_the_noise(noise):
     random = np.random.default_rng(0)
     settings = dataclasses.replace(SMALL, noise=noise)
-    titles = synthetic_files.describe(random, settings.items)
+    titles = synthetic_files.title_attributes(random, settings.items)
     ratings = taste.rate(random, settings, titles).sort_values("expected", ignore_index=True)
     cuts = np.quantile(ratings["score"], [0.1, 0.3, 0.6, 0.9])
     grade = 1 + np.searchsorted(cuts, ratings["score"])
-    # Who knows the score without noise can do no better than the mean grade at that score.
-    around = pd.Series(grade).rolling(200, center=True, min_periods=1).mean()
-    known = np.square(grade - around).mean()
+    # The best prediction from the noiseless score is the mean grade at that score.
+    best = pd.Series(grade).rolling(200, center=True, min_periods=1).mean()
+    lowest = np.square(grade - best).mean()
     floor = synthetic_files.noise_floor(ratings["expected"].to_numpy(), noise, cuts)
-    assert floor == pytest.approx(known, rel=0.02, abs=0.003)
+    assert floor == pytest.approx(lowest, rel=0.02, abs=0.003)
 
 
 @pytest.mark.parametrize(("noise", "low", "high"), [(0.0, 0.35, 0.55), (0.8, 0.85, 0.95)])
-def test_noise_says_how_much_is_left_to_learn(tmp_path, noise, low, high):
+def test_with_more_noise_biases_explain_less(tmp_path, noise, low, high):
     mean, bias, _ = errors(scores_in(generate(tmp_path / "other", noise=noise)))
     assert low < bias / mean < high
 
 
 def by_attribute(scores, catalogue, column):
-    """A row per rating and name in ``column``: the user, that name, the residual of biases."""
+    """A row per rating and value in ``column``: user, value (name), residual of the biases."""
     user, item, rating, test = code(scores)
     residual = rating - bias_predictions(user, item, rating, test)
     rows = pd.DataFrame({"user": user, "residual": residual, "test": test})
@@ -233,14 +235,14 @@ def test_users_rate_more_of_what_they_like(scores, catalogue):
 # The dirt
 
 
-def test_some_pairs_are_rated_again_and_some_of_these_otherwise(scores):
+def test_some_pairs_are_rated_twice_and_some_of_these_differently(scores):
     again = scores[scores.duplicated(["user_id", "anime_id"], keep=False)]
     spread = again.groupby(["user_id", "anime_id"])["rating"].nunique()
     assert len(spread) == 3
     assert {1, 2} == set(spread)
 
 
-def test_a_user_has_lost_the_name(scores):
+def test_a_user_has_no_name(scores):
     nameless = scores[scores["Username"].isna()]
     assert len(nameless) == 3
     assert len(set(nameless["user_id"])) == 1
@@ -272,7 +274,7 @@ def test_ids_rise_with_gaps(scores, catalogue, details):
         ("Rank", "0.0"),
     ],
 )
-def test_what_a_title_lacks_is_written_out(catalogue, column, missing):
+def test_missing_attributes_of_titles_are_written_as_text(catalogue, column, missing):
     assert 0 < (catalogue[column] == missing).sum() < len(catalogue)
 
 
@@ -299,7 +301,7 @@ def test_users_have_the_real_oddities(details):
     assert "105338.0" in set(statistics["Days Watched"])
 
 
-# What is published about titles and users
+# Published statistics of titles and users
 
 
 def test_statistics_of_titles_follow_from_the_ratings(scores, catalogue):
@@ -319,7 +321,7 @@ def test_statistics_of_users_follow_from_the_ratings(scores, details):
     both = rows.join(ratings, how="inner")
     assert (both["Completed"].astype(float) >= both["size"]).all()
     off = (both["Mean Score"].astype(float) - both["mean"]).abs() > 0.0051
-    assert off.sum() <= 3  # the absurd ones
+    assert off.sum() <= 3  # the impossible ones
     assert not details["Username"].isin(scores["Username"]).all()
 
 
@@ -347,7 +349,7 @@ def test_impossible_settings_are_refused_by_name(tmp_path, changes, key, allowed
 
 @settings(max_examples=15)
 @given(st.integers(20, 60), st.integers(20, 60), st.floats(0, 1), st.integers(0, 99))
-def test_any_size_and_density_gives_ratings_of_everyone(
+def test_any_size_and_density_gives_every_user_ratings(
     tmp_path_factory, users, items, fullness, seed
 ):
     ratings = round(users + fullness * (0.6 * users * items - users - 1))

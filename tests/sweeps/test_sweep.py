@@ -1,4 +1,4 @@
-"""Sweeps: jobs differ where their params do; none is lost, none done twice, all else untouched."""
+"""Sweeps: every job runs once with its params, and the workspace does not change."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from pipeline.compose import compose
 from pipeline.promote import experiment
-from pipeline.sweeps.stage_cache import CACHE, digest, origins
+from pipeline.sweeps.stage_cache import CACHE, digest, stage_keys
 
 SMALL = ["dataset.users=150", "dataset.items=120", "dataset.ratings=4000", "experiment=quick"]
 
@@ -31,20 +31,22 @@ def sweep(clone, *overrides):
 
 
 def children(parent=None):
-    found = mlflow.search_runs(["1"], output_format="list")
-    of = "mlflow.parentRunId"
-    return [run_ for run_ in found if of in run_.data.tags and parent in (None, run_.data.tags[of])]
+    """The runs of the jobs of a sweep, or of all sweeps."""
+    runs = mlflow.search_runs(["1"], output_format="list")
+    tag = "mlflow.parentRunId"
+    jobs = [run_ for run_ in runs if tag in run_.data.tags]
+    return [job for job in jobs if parent in (None, job.data.tags[tag])]
 
 
-def test_an_origin_follows_what_the_stage_and_those_before_it_depend_on():
-    plain = origins(settings())
-    assert origins(settings("train.seed=7", "model=wide")) == plain
-    rarer = origins(settings("features.min_ratings=5"))
+def test_a_key_changes_with_the_params_of_its_stage_and_of_stages_before():
+    plain = stage_keys(settings())
+    assert stage_keys(settings("train.seed=7", "model=wide")) == plain
+    rarer = stage_keys(settings("features.min_ratings=5"))
     assert {name for name in plain if rarer[name] != plain[name]} == {"features"}
-    assert not set(origins(settings("dataset.seed=1")).values()) & set(plain.values())
+    assert not set(stage_keys(settings("dataset.seed=1")).values()) & set(plain.values())
 
 
-def test_a_digest_is_of_names_and_contents_and_not_of_compiled_code(tmp_path):
+def test_a_digest_covers_names_and_contents_but_not_compiled_code(tmp_path):
     (tmp_path / "a").write_text("1")
     before = digest(tmp_path)
     (tmp_path / "__pycache__").mkdir()
@@ -54,9 +56,9 @@ def test_a_digest_is_of_names_and_contents_and_not_of_compiled_code(tmp_path):
     assert digest(tmp_path) != before
 
 
-def test_an_experiment_composes_to_what_the_overrides_did(clone):
+def test_an_experiment_composes_to_the_same_params_as_its_overrides(clone):
     overrides = ["model=wide", "train.seed=3", "posterior.members=[normal]", "experiment=quick"]
-    swept = [*overrides, "sweep=parts"]  # it says which jobs there are, and nothing of a job
+    swept = [*overrides, "sweep=parts"]  # not a setting of the job
     path = clone / "conf" / "experiment" / "of_a_test.yaml"
     path.write_text(experiment(swept, "Of a test."))
     done = python("-m", "pipeline.compose", "experiment=of_a_test", cwd=clone)
@@ -68,7 +70,7 @@ def test_an_experiment_composes_to_what_the_overrides_did(clone):
 
 @pytest.fixture(scope="module")
 def swept(clone):
-    """A clone after a sweep of two processes over what is rare."""
+    """A clone after a sweep over min_ratings and model with the parallel launcher."""
     done = sweep(clone, "features.min_ratings=1,20", "model=wide,deep", "hydra/launcher=parallel")
     assert done.returncode == 0, done.output
     mlflow.set_tracking_uri(f"sqlite:///{clone}/mlflow.db")
@@ -80,14 +82,14 @@ def newest():
     return mlflow.search_runs(["1"], filter_string="tags.sweep != ''", output_format="list")[0]
 
 
-def test_each_job_is_a_child_with_its_own_data(swept):
-    found = children()
-    assert len(found) == 4
-    assert {run_.info.status for run_ in found} == {"FINISHED"}
+def test_each_job_is_a_child_run_with_tables_for_its_settings(swept):
+    jobs = children()
+    assert len(jobs) == 4
+    assert {run_.info.status for run_ in jobs} == {"FINISHED"}
     names = {f"features.min_ratings={n} model={m}" for n in (1, 20) for m in ("wide", "deep")}
-    assert {run_.info.run_name for run_ in found} == names
+    assert {run_.info.run_name for run_ in jobs} == names
     by_data = {}
-    for run_ in found:
+    for run_ in jobs:
         by_data.setdefault(run_.data.params["features.min_ratings"], set()).add(
             run_.data.tags["data"]
         )
@@ -97,9 +99,8 @@ def test_each_job_is_a_child_with_its_own_data(swept):
     assert len([path for path in (swept / CACHE / "clean").iterdir() if path.is_dir()]) == 1
 
 
-def test_the_parent_has_the_figures_of_the_best_job(swept):
-    found = children()
-    best = min(found, key=lambda run_: run_.data.metrics["best_valid_mse"])
+def test_the_parent_run_has_the_figures_of_the_best_job(swept):
+    best = min(children(), key=lambda run_: run_.data.metrics["best_valid_mse"])
     parent = mlflow.get_run(best.data.tags["mlflow.parentRunId"])
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["test_mse"] == best.data.metrics["test_mse"]
@@ -109,17 +110,17 @@ def test_the_parent_has_the_figures_of_the_best_job(swept):
 
 def test_a_sweep_leaves_the_workspace_as_it_was(swept):
     assert run("git", "status", "--porcelain", cwd=swept).stdout == ""
-    assert not (swept / "models").exists()
+    assert not (swept / "models" / "trained").exists()
 
 
-def test_the_same_sweep_again_does_nothing_twice(swept):
+def test_the_same_sweep_again_runs_no_job_again(swept):
     before = {run_.info.run_id for run_ in children()}
     done = sweep(swept, "features.min_ratings=1,20", "model=wide,deep")
     assert done.returncode == 0, done.output
     assert {run_.info.run_id for run_ in children()} == before
 
 
-def test_settings_that_cannot_be_used_fail_their_job_and_no_other(swept):
+def test_invalid_settings_fail_their_job_and_no_other(swept):
     done = sweep(swept, "features.test_share=0.3,1.5")
     assert "features.test_share" in done.output
     assert done.returncode == 1
@@ -135,13 +136,15 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
     )
     assert python("-m", "dvc", "repro", cwd=swept).returncode == 0
     figures = json.loads((swept / "metrics/evaluate.json").read_text())
-    assert figures["mse"] == job.data.metrics["test_mse"]
+    rerun = mlflow.search_runs(["1"], filter_string="tags.route = 'dvc repro'").iloc[0]
+    assert rerun["metrics.test_mse"] == job.data.metrics["test_mse"]
+    assert figures["mse"] == round(job.data.metrics["test_mse"], 4)
     again = python("-m", "pipeline.promote", "winner", cwd=swept)
     assert again.returncode == 1
     assert "exists" in again.output
 
 
-def test_jobs_run_as_those_of_a_cluster_do(swept):
+def test_jobs_run_with_the_launcher_for_clusters(swept):
     pytest.importorskip("submitit")
     done = sweep(swept, "train.seed=11,12", "hydra/launcher=submitit_local")
     assert done.returncode == 0, done.output
@@ -150,7 +153,7 @@ def test_jobs_run_as_those_of_a_cluster_do(swept):
     assert len({run_.data.tags["process"] for run_ in jobs}) == 2
 
 
-def test_a_search_stops_what_is_hopeless_and_proposes_the_same_when_called_again(swept):
+def test_a_search_prunes_jobs_and_proposes_the_same_ones_when_called_again(swept):
     pytest.importorskip("optuna")
     space = ["hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=1", "hydra/launcher=basic"]
     pruner = "hydra.callbacks.mlflow.pruner"
@@ -160,11 +163,11 @@ def test_a_search_stops_what_is_hopeless_and_proposes_the_same_when_called_again
     assert done.returncode == 0, done.output
     jobs = children(newest().info.run_id)
     assert len(jobs) == 8
-    stopped = [run_ for run_ in jobs if "pruned" in run_.data.tags]
-    assert 1 <= len(stopped) <= 6
-    assert {run_.info.status for run_ in stopped} == {"KILLED"}
-    assert all("test_mse" not in run_.data.metrics for run_ in stopped)
-    assert done.stdout.count("stopped") == len(stopped)
+    pruned = [run_ for run_ in jobs if "pruned" in run_.data.tags]
+    assert 1 <= len(pruned) <= 6
+    assert {run_.info.status for run_ in pruned} == {"KILLED"}
+    assert all("test_mse" not in run_.data.metrics for run_ in pruned)
+    assert done.stdout.count("stopped") == len(pruned)
     again = python("-m", "pipeline.sweep", *words, cwd=swept)
     assert again.returncode == 0, again.output
     assert len(children(newest().info.run_id)) == 8
@@ -182,7 +185,7 @@ def test_every_job_was_compared_with_the_champion(swept):
     assert model.metadata.signature is not None
 
 
-def test_a_killed_job_takes_no_other_with_it_and_is_done_by_the_next_call(swept):
+def test_a_killed_job_ends_no_other_and_runs_again_in_the_next_call(swept):
     command = [*SMALL, "train.seed=5,6,7", "posterior.sweeps=60", "hydra/launcher=parallel"]
     jobs = swept / ".dvc" / "tmp" / "jobs"
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120

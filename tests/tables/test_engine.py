@@ -1,4 +1,4 @@
-"""The engines: the same rows from DuckDB and Spark, clear refusals, nothing left over."""
+"""Engines: the same tables from DuckDB and Spark, clear messages, no temporary files left."""
 
 import importlib.util
 import shutil
@@ -22,6 +22,8 @@ from pipeline.sources import synthetic
 from pipeline.tables.engine import connect
 from pipeline.tables.split import split
 
+pytestmark = pytest.mark.slow
+
 DATASET = Dataset("any", 1, 10, Watch("", ""))
 FEATURES = Features(
     "auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=2, min_titles_per_value=2
@@ -41,7 +43,7 @@ def spark():
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory):
-    """Generated files with some dirt that the generator does not make."""
+    """Generated files, with some dirt that the generator does not produce."""
     folder = tmp_path_factory.mktemp("dirty")
     synthetic.write(
         synthetic.Settings("synthetic", 1, 10, Watch("", ""), 0, 60, 50, 900, 0.4), folder
@@ -53,7 +55,7 @@ def dirty(tmp_path_factory):
 
 
 def tables(engine, raw, out):
-    """Run clean and features; every table that they write, and the counts."""
+    """Run clean and features; returns the counts, and every table that they write."""
     for stage in ("clean", "features"):
         (out / stage).mkdir(parents=True)
     counts = clean.clean(DATASET, Clean(0.5), engine, raw, out / "clean")
@@ -62,7 +64,7 @@ def tables(engine, raw, out):
 
 
 def plain(schema):
-    """Names and types; whether a value may be null the two put otherwise."""
+    """Names and types of columns, without nullability, which the engines write differently."""
     types = [str(field.type).replace("element", "item") for field in schema]
     return dict(zip(schema.names, (name.replace(" not null", "") for name in types), strict=True))
 
@@ -110,17 +112,17 @@ def test_settings_that_duckdb_refuses_are_named():
 
 
 @pytest.mark.parametrize("environment", [{}, {"PATH": "/nowhere", "JAVA_HOME": ""}])
-def test_a_spark_that_does_not_start_is_a_message(spark, environment):
+def test_a_spark_that_does_not_start_is_reported_without_a_traceback(spark, environment):
     start = (
-        "from pipeline.config import Pyspark\n"
-        "from pipeline.engine import connect\n"
         "from pipeline.errors import exit_on_user_error\n"
+        "from pipeline.settings.sections import Pyspark\n"
+        "from pipeline.tables.engine import connect\n"
         "settings = Pyspark('pyspark', {'master': 'nonsense'})\n"
         "exit_on_user_error(lambda: connect(settings).__enter__())\n"
     )
     done = run(sys.executable, "-c", start, cwd=ROOT, **environment)
     assert done.returncode == 1
-    assert "error: engine: Spark does not start, which takes Java 17 or later" in done.output
+    assert "error: engine: Spark does not start; it needs Java 17 or later" in done.output
     assert "Traceback" not in done.output
 
 
@@ -134,7 +136,7 @@ def test_too_little_memory_is_named_with_the_setting(tmp_path, monkeypatch):
             engine.keep(rows)
 
 
-def test_what_does_not_fit_in_memory_is_spilled_and_nothing_is_left_of_it(tmp_path, monkeypatch):
+def test_rows_beyond_the_memory_limit_are_spilled_and_the_spill_is_deleted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = ibis.range(5_000_000).unnest().name("user_id").as_table()
     with connect(Duckdb("duckdb", 2, "60MB")) as engine:
@@ -143,7 +145,7 @@ def test_what_does_not_fit_in_memory_is_spilled_and_nothing_is_left_of_it(tmp_pa
     assert {path.name for path in Path("data").iterdir()} == set()
 
 
-def test_the_number_of_threads_does_not_show_in_the_bytes(dirty, tmp_path):
+def test_the_number_of_threads_does_not_change_the_bytes(dirty, tmp_path):
     for threads in (1, 2):
         with connect(Duckdb("duckdb", threads, "1GB")) as engine:
             tables(engine, dirty, tmp_path / str(threads))

@@ -1,4 +1,4 @@
-"""The split: where a rating goes depends on its ids, and on as little else as the method allows."""
+"""Split: the part of a rating depends on its ids, and on other rows only if the method needs it."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ METHODS = ["random", "per_user", "cold_user", "cold_item", "temporal", "predefin
 
 
 def ratings(n=6000, users=150, items=120):
-    """Random ratings, each pair once."""
+    """Random ratings without repeated pairs."""
     random = np.random.default_rng(0)
     pairs = random.permutation(users * items)[:n]
     return pd.DataFrame(
@@ -46,9 +46,9 @@ def with_parts(rows, method, settings=SETTINGS):
 
 
 @pytest.mark.parametrize("method", METHODS[:-1])
-def test_the_shares_are_those_asked_for(method):
+def test_the_shares_are_those_of_the_settings(method):
     shares = parts_of(ratings(), method).value_counts(normalize=True)
-    near = 0.12 if method.startswith("cold") else 0.015  # 150 users, 120 titles: luck
+    near = 0.12 if method.startswith("cold") else 0.015  # few users and titles: more variance
     assert shares[TEST] == pytest.approx(0.2, abs=near)
     assert shares[VALID] == pytest.approx(0.08, abs=near)
 
@@ -63,7 +63,7 @@ def test_the_order_of_rows_does_not_matter(method, seed):
 
 @pytest.mark.parametrize("method", ["random", "cold_user", "cold_item", "predefined"])
 @given(st.integers(0, 1000), st.integers(1, 599))
-def test_a_rating_goes_where_it_goes_whatever_the_other_rows_are(method, seed, some):
+def test_the_part_of_a_rating_does_not_depend_on_other_rows(method, seed, some):
     rows = ratings(600)
     whole, few = (parts_of(r, method) for r in (rows, rows.sample(some, random_state=seed)))
     assert few.equals(whole[whole.index.isin(few.index)])
@@ -76,7 +76,7 @@ def test_per_user_the_ratings_of_other_users_do_not_matter():
     assert few.equals(whole[whole.index.isin(few.index)])
 
 
-def test_per_user_everyone_has_their_share_in_the_test_and_something_to_learn_from():
+def test_per_user_each_user_has_the_test_share_and_some_training_ratings():
     rows = with_parts(ratings(), "per_user")
     counts = rows.groupby("user_id").part.agg(
         test=lambda part: (part == TEST).sum(), train=lambda part: (part == TRAIN).sum(), n="size"
@@ -85,34 +85,34 @@ def test_per_user_everyone_has_their_share_in_the_test_and_something_to_learn_fr
     assert (counts.train > 0).all()
 
 
-def test_per_user_someone_with_a_single_rating_is_trained_on():
+def test_per_user_a_single_rating_is_for_training():
     rows = ratings(150).drop_duplicates("user_id")
     assert (parts_of(rows, "per_user") == TRAIN).all()
 
 
 @pytest.mark.parametrize("key", ["user", "item"])
-def test_cold_all_ratings_of_a_user_or_title_are_on_one_side(key):
+def test_cold_all_ratings_of_a_user_or_title_are_in_one_part(key):
     rows = with_parts(ratings(), f"cold_{key}")
     sides = rows.groupby(f"{key}_id").part.nunique()
     assert (sides == 1).all()
     assert rows.part.nunique() == 3
 
 
-def test_temporal_the_test_is_the_future_and_validation_what_comes_before_it():
+def test_temporal_training_validation_and_test_follow_each_other_in_time():
     rows = with_parts(ratings(), "temporal")
     times = rows.groupby("part").timestamp.agg(["min", "max"])
     assert times.loc[TRAIN, "max"] < times.loc[VALID, "min"]
     assert times.loc[VALID, "max"] < times.loc[TEST, "min"]
 
 
-def test_predefined_the_test_set_is_the_one_that_is_given_and_the_rest_is_random():
+def test_predefined_the_test_set_is_that_of_the_source_and_the_rest_is_random():
     rows = with_parts(ratings(), "predefined")
     assert ((rows.part == TEST) == rows.is_test).all()
     assert (rows.part == VALID).sum() == pytest.approx(0.1 * (~rows.is_test).sum(), rel=0.15)
 
 
 @pytest.mark.parametrize("method", ["random", "per_user", "cold_user", "cold_item"])
-def test_another_seed_splits_otherwise(method):
+def test_another_seed_splits_differently(method):
     other = parts_of(ratings(), method, replace(SETTINGS, seed=1))
     assert (parts_of(ratings(), method) == other).mean() < 0.8
 
@@ -130,7 +130,7 @@ def test_users_and_titles_with_too_few_training_ratings_are_not_trained_on():
     assert (few != TRAIN).sum() == (everyone.part != TRAIN).sum()
 
 
-def test_auto_is_the_data_sets_own_test_set_where_it_has_one_and_random_where_not():
+def test_auto_is_predefined_if_the_source_has_a_test_set_and_otherwise_random():
     rows = ratings(50)
     assert method_of(ibis.memtable(rows), "auto") == "predefined"
     assert method_of(ibis.memtable(rows.assign(is_test=False)), "auto") == "random"

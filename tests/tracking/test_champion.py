@@ -1,4 +1,4 @@
-"""The champion: a run takes its place only if it is surely better on the same test rows."""
+"""The champion: a run replaces it only if it is significantly better on the same test rows."""
 
 import mlflow
 import numpy as np
@@ -20,7 +20,7 @@ def store(tmp_path, monkeypatch):
 
 
 def rows(noise, seed=0, n=600):
-    """Test rows of 60 users, predicted with errors of the standard deviation ``noise``."""
+    """Test rows of 60 users, predicted with normal errors of standard deviation ``noise``."""
     rating = np.random.default_rng(0).integers(1, 11, n).astype("float32")
     error = np.random.default_rng(seed).normal(0, noise, n)
     names = {"user": np.arange(n) % 60, "item": np.arange(n) % 7}
@@ -28,7 +28,7 @@ def rows(noise, seed=0, n=600):
 
 
 def challenged(frame):
-    """Let a run with these predictions challenge; returns the version that it became, if it did."""
+    """Challenge with these predictions; returns the verdict, and the new version or None."""
     with mlflow.start_run() as run:
         model = mlflow.initialize_logged_model(name="model").model_id
         mlflow.MlflowClient().log_outputs(run.info.run_id, [LoggedModelOutput(model, 0)])
@@ -39,11 +39,11 @@ def challenged(frame):
     return verdict, present.version if present.run_id == run.info.run_id else None
 
 
-def test_only_a_run_that_is_surely_better_takes_the_place_of_the_champion(store):
+def test_only_a_significantly_better_run_replaces_the_champion(store):
     assert challenged(rows(1.2)) == ("became version 1: the first", 1)
     verdict, version = challenged(rows(1.19, seed=1))
     assert version is None
-    assert "not surely better than version 1" in verdict
+    assert "not significantly better than version 1" in verdict
     verdict, version = challenged(rows(0.8, seed=2))
     assert version == 2
     assert verdict.startswith("became version 2: MSE -")

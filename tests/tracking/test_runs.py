@@ -1,4 +1,4 @@
-"""Tracking: where runs go, and the names their settings have there."""
+"""Runs: the store, the names of params, and runs of dead processes."""
 
 import mlflow
 import pytest
@@ -17,7 +17,7 @@ from pipeline.tracking import origin, runs
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
     ],
 )
-def test_a_store_is_never_relative_to_a_queued_experiments_folder(monkeypatch, given, used):
+def test_a_relative_store_is_resolved_from_the_repository(monkeypatch, given, used):
     monkeypatch.setenv("DVC_ROOT", "/repository")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if given:
@@ -25,7 +25,7 @@ def test_a_store_is_never_relative_to_a_queued_experiments_folder(monkeypatch, g
     assert runs.store() == used
 
 
-def test_a_store_that_cannot_be_used_is_named(monkeypatch, tmp_path):
+def test_the_error_names_a_store_that_cannot_be_used(monkeypatch, tmp_path):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://somewhere")
     with pytest.raises(UserError, match="nonsense://somewhere cannot be used"):
@@ -37,17 +37,19 @@ def test_params_are_named_as_on_the_command_line():
     assert flat(settings) == {"model.name": "deep", "model.deep.units": "[64, 32]"}
 
 
-def test_runs_whose_process_is_gone_count_as_killed(monkeypatch, tmp_path):
+def test_runs_of_dead_processes_are_marked_as_killed(monkeypatch, tmp_path):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     runs.connect()
-    client, own = mlflow.MlflowClient(), origin.process()
+    client, this = mlflow.MlflowClient(), origin.process()
     tags = {
-        "gone": own | {"process": "1 1"},
-        "here": own,
+        "dead": this | {"process": "1 1"},
+        "alive": this,
         "elsewhere": {"host": "x", "process": "1 1"},
     }
-    made = {name: client.create_run("1", tags=of).info.run_id for name, of in tags.items()}
+    ids = {
+        name: client.create_run("1", tags=run_tags).info.run_id for name, run_tags in tags.items()
+    }
     runs.close_dead()
-    status = {name: client.get_run(run).info.status for name, run in made.items()}
-    assert status == {"gone": "KILLED", "here": "RUNNING", "elsewhere": "RUNNING"}
+    status = {name: client.get_run(run).info.status for name, run in ids.items()}
+    assert status == {"dead": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING"}

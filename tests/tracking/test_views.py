@@ -1,4 +1,4 @@
-"""What a person sees of a sweep in MLflow's UI, in a real browser."""
+"""MLflow's UI shows a sweep, its jobs and its picture, checked in a real browser."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from helpers.commands import python
 SMALL = ["dataset.users=150", "dataset.items=120", "dataset.ratings=4000", "experiment=quick"]
 
 
-def test_a_sweep_its_jobs_and_its_picture_can_be_seen(clone, tmp_path):
+def test_the_ui_shows_a_sweep_its_jobs_and_its_picture(clone, tmp_path):
     needed()
     done = python("-m", "pipeline.sweep", "--multirun", *SMALL, "model=wide,deep", cwd=clone)
     assert done.returncode == 0, done.output

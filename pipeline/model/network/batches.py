@@ -1,4 +1,4 @@
-"""From arrays to batches of tensors."""
+"""Batches of tensors from arrays."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import tensorflow as tf
 
 
 def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset:
-    """Slice columns of the same length to batches: a gather each, and no work per row in Python.
+    """Slice columns into batches: one gather per column, no Python code per row.
 
     Args:
-        columns: arrays in any nesting of dicts and tuples, such as (rows, ratings).
-        size: rows of a batch; the last of an epoch may be smaller.
-        seed: of the order, a new one each epoch, and then the epochs never end; None keeps the
-            order and ends after one.
+        columns: arrays of equal length, in any nesting of dicts and tuples, such as
+            (rows, ratings).
+        size: rows per batch; the last batch of an epoch may be smaller.
+        seed: shuffles each epoch anew, and batches never end. None: one epoch in the given order.
 
     Returns:
-        Batches of tensors, nested as ``columns``.
+        Batches of tensors, nested like ``columns``.
     """
     tensors = tf.nest.map_structure(tf.constant, columns)
     n = len(tf.nest.flatten(tensors)[0])
@@ -27,8 +27,7 @@ def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset
 
         return tf.data.Dataset.range(0, n, size).map(batch)
 
-    # There is nothing to tune; and a thread that does would let the end of a training wait for it,
-    # up to 20 seconds.
+    # Autotuning gains nothing here, and its thread can delay the end of training by 20 seconds.
     options = tf.data.Options()
     options.autotune.enabled = False
     if seed is None:
@@ -38,5 +37,5 @@ def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset
         key = tf.stack([tf.constant(seed, tf.int64), number])
         return epoch(tf.random.experimental.stateless_shuffle(tf.range(n), seed=key))
 
-    # Endless, because Keras would start a data set that ends from its first epoch again.
+    # Endless, because Keras restarts a finite data set and would repeat the first epoch's order.
     return tf.data.Dataset.range(2**31).flat_map(shuffled).prefetch(2).with_options(options)

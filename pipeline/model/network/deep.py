@@ -1,4 +1,4 @@
-"""The deep part: embeddings and normalised numbers through ReLU layers."""
+"""The deep part: embeddings and standardised numbers through ReLU layers."""
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ from pipeline.tables.entities import Entities
 
 
 class DeepPart(keras.layers.Layer):
-    """A multilayer perceptron on what user and title are and on their earlier ratings.
+    """Multilayer perceptron on embeddings, attributes and rating histories of user and title.
 
     Attributes:
         OF_USER: names of the inputs that depend on the user alone.
@@ -50,9 +50,9 @@ class DeepPart(keras.layers.Layer):
         """Score each pair.
 
         Args:
-            user, item: int32 [n], 0 where the id was not trained on.
-            rows: int32 [n] each, rows of the user and the item table.
-            history: float32 [n, 4], as ``WideDeep.histories`` returns it.
+            user, item: rows of the embedding tables, 0 without training ratings: int32 [n].
+            rows: rows of the user table and of the item table: int32 [n] each.
+            history: as ``WideDeep.histories`` returns it: float32 [n, 4].
             training: whether dropout is on.
 
         Returns:
@@ -68,7 +68,7 @@ class DeepPart(keras.layers.Layer):
         rows: tuple[tf.Tensor, tf.Tensor],
         history: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """Return what the first layer reads, by name and in its order: float32 [n, size] each."""
+        """Return the inputs of the first layer by name, in its order: float32 [n, size] each."""
         return {
             "user": self.user(user),
             "item": self.item(item),
@@ -80,8 +80,8 @@ class DeepPart(keras.layers.Layer):
         }
 
     def pooled(self, name: str, row: tf.Tensor) -> tf.Tensor:
-        """Average the embeddings of a title's values of an attribute: float32 [n, size]."""
+        """Average the embeddings of a title's values of one attribute: float32 [n, size]."""
         codes = tf.gather(self.items.codes[name], row)
-        there = tf.cast(codes >= 0, tf.float32)[..., None]
+        present = tf.cast(codes >= 0, tf.float32)[..., None]
         vectors = self.attributes[name](tf.maximum(codes, 0))
-        return tf.reduce_sum(vectors * there, 1) / tf.reduce_sum(there, 1)
+        return tf.reduce_sum(vectors * present, 1) / tf.reduce_sum(present, 1)

@@ -1,14 +1,14 @@
-"""A table of vectors that is looked up without being read."""
+"""An embedding table whose lookups do not copy it."""
 
 import keras
 import tensorflow as tf
 
 
 class Table(keras.layers.Embedding):
-    """Keras's embedding, of which only the rows that are looked up are touched.
+    """Keras embedding that gathers from the variable itself.
 
-    Keras reads the variable before it gathers; once an optimizer has updated single rows,
-    TensorFlow makes that a copy of the whole table at every step.
+    Keras reads the whole variable before it gathers. Once an optimizer has updated single rows,
+    TensorFlow turns this read into a copy of the table at every step.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""The training loop: Keras's own, with early stopping and a guard against divergence."""
+"""Training of the network: Keras's fit, with early stopping and a guard against divergence."""
 
 import math
 import sys
@@ -19,18 +19,22 @@ Point = dict[str, float]  # epoch (from 1), train_mse, valid_mse
 
 
 class Curve(keras.callbacks.Callback):
-    """Collects and hands on the MSE of each epoch; stops a training that diverges."""
+    """Records and reports the MSE of each epoch, and stops training that diverges."""
 
     def __init__(self, report: Callable[[Point], None]) -> None:
         super().__init__()
         self.report, self.points = report, list[Point]()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Take one point."""
+        """Record one epoch.
+
+        Raises:
+            UserError: a loss is infinite or not a number.
+        """
         point = {"epoch": epoch + 1, "train_mse": logs["loss"], "valid_mse": logs["val_loss"]}
         if not all(map(math.isfinite, point.values())):
             raise UserError(
-                f"train: the loss is no longer a number ({point}); lower "
+                f"train: the loss is no longer finite ({point}); lower "
                 "model.deep.learning_rate or model.wide.learning_rate."
             )
         self.points.append(point)
@@ -40,18 +44,18 @@ class Curve(keras.callbacks.Callback):
 def fit(
     config: Config, features: Path, report: Callable[[Point], None]
 ) -> tuple[WideDeep, list[Point]]:
-    """Fit on ``train``, stop early on ``valid``; the same settings and tables, the same weights.
+    """Train on the ``train`` rows and stop early on ``valid``; deterministic for a seed.
 
     Args:
         config: the sections model and train.
         features: folder of the feature tables.
-        report: called with the point of each epoch as it ends.
+        report: called after each epoch with its point of the learning curve.
 
     Returns:
-        The model with the weights of its best epoch, and the points of all epochs.
+        The network with the weights of its best epoch, and the points of all epochs.
 
     Raises:
-        UserError: the loss became infinite or not a number.
+        UserError: the training diverged.
     """
     keras.utils.set_random_seed(config.train.seed)
     tf.config.experimental.enable_op_determinism()
@@ -69,7 +73,7 @@ def fit(
         steps_per_epoch=math.ceil(len(ratings) / size),
         validation_data=batches(read_rows(features, "valid"), size),
         epochs=config.train.epochs,
-        shuffle=False,  # batches are in a new random order each epoch already
+        shuffle=False,  # ``batches`` shuffles each epoch
         verbose=1 if sys.stdout.isatty() else 2,
         callbacks=[curve, early_stopping],
     )

@@ -1,8 +1,8 @@
-"""FTRL and AdaGrad that touch only the rows of a table that a batch has looked up.
+"""FTRL and AdaGrad that update only the embedding rows that a batch looked up.
 
-Keras's own optimizers update every row of an embedding table at every step; here a gradient that
-is ``tf.IndexedSlices`` goes to TensorFlow's sparse kernels, and all else stays standard Keras.
-FTRL for the wide part and AdaGrad for the deep one is what Cheng et al. (2016) used.
+Keras's own optimizers update every row of an embedding table at every step. Here a sparse gradient
+(``tf.IndexedSlices``) goes to TensorFlow's sparse kernels; dense gradients stay with Keras.
+Cheng et al. (2016) train the wide part with FTRL and the deep part with AdaGrad.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ import tensorflow as tf
 
 
 def summed_by_row(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
-    """Add up the slices of each row: (gradient [rows, …], row index [rows]), each row once."""
+    """Sum a sparse gradient by row: (gradient [rows, …], row index [rows]), each row once."""
     rows, segments = tf.unique(gradient.indices)
     return tf.math.unsorted_segment_sum(gradient.values, segments, tf.size(rows)), rows
 
 
 class SparseFtrl(keras.optimizers.Ftrl):
-    """FTRL-Proximal (McMahan et al. 2013), row by row."""
+    """FTRL-Proximal (McMahan et al. 2013); sparse gradients update only their rows."""
 
     def __init__(self, learning_rate: float, l1: float = 0.0, l2: float = 0.0) -> None:
         super().__init__(
@@ -26,7 +26,7 @@ class SparseFtrl(keras.optimizers.Ftrl):
         )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update ``variable`` in the rows that ``gradient`` names."""
+        """Update ``variable``: with a sparse gradient, only the rows in it."""
         if not isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
@@ -47,14 +47,14 @@ class SparseFtrl(keras.optimizers.Ftrl):
 
 
 class SparseAdagrad(keras.optimizers.Adagrad):
-    """AdaGrad (Duchi et al. 2011), row by row, with an L2 penalty on the rows it touches."""
+    """AdaGrad (Duchi et al. 2011); sparse gradients update, and L2 shrinks, only their rows."""
 
     def __init__(self, learning_rate: float, l2: float = 0.0) -> None:
         super().__init__(learning_rate)
         self.l2 = l2
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update ``variable`` in the rows that ``gradient`` names."""
+        """Update ``variable``: with a sparse gradient, only the rows in it."""
         if not isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return

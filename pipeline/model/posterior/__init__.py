@@ -1,1 +1,1 @@
-"""Draws of wide and deep weights from their posterior."""
+"""Gibbs sampling of the wide and deep weights from their posterior."""

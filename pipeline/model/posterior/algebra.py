@@ -1,17 +1,17 @@
-"""Products that add up in the same order each time."""
+"""Matrix products with a fixed order of summation."""
 
 import tensorflow as tf
 
-ROWS = 1024  # of a partial product
+ROWS = 1024  # rows summed per partial product
 
 
 def inner(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """Return ``left`` transposed times ``right``: [n, a], [n, b] to [a, b].
+    """Return ``left``ᵀ ``right``, the same to the last bit in each run: [n, a], [n, b] to [a, b].
 
-    TensorFlow shares a long sum out among threads and adds up in the order in which they finish,
-    so that two runs would differ in the last bit, and a chain soon in all others.
+    TensorFlow splits a long sum among threads and adds the parts in the order they finish, so two
+    runs would differ in the last bit, and their chains soon in all others.
     """
     parts = -(-left.shape[0] // ROWS)
     padding = [[0, parts * ROWS - left.shape[0]], [0, 0]]
-    cut = [tf.reshape(tf.pad(x, padding), [parts, ROWS, x.shape[1]]) for x in (left, right)]
-    return tf.reduce_sum(tf.matmul(*cut, transpose_a=True), 0)
+    blocks = [tf.reshape(tf.pad(x, padding), [parts, ROWS, x.shape[1]]) for x in (left, right)]
+    return tf.reduce_sum(tf.matmul(*blocks, transpose_a=True), 0)

@@ -1,4 +1,4 @@
-"""What is known of users and titles before any rating is looked at, as columns of numbers."""
+"""Attributes of titles, and the inputs x of the prior mean (5), as columns of numbers."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ from pipeline.tables.entities import Entities
 
 
 class Description(NamedTuple):
-    """One side's columns, in groups that are shrunk apart.
+    """Inputs x of the prior mean (5) of all users, or of all titles.
 
     Attributes:
-        columns: history, then attributes, then ones: float32 [rows of its table, n].
-        groups: first and last + 1 column of each group.
+        columns: history, then attributes, then the constant 1: float32 [users or titles, n].
+        groups: (start, end) of the columns of each group; the prior has a shrinkage per group.
     """
 
     columns: Array
@@ -25,15 +25,15 @@ class Description(NamedTuple):
 def attributes(
     settings: Posterior, items: Entities, counts: Array
 ) -> tuple[Array, list[tuple[str, int]]]:
-    """Describe titles by what they are and by how often they are rated.
+    """Encode titles' attributes: indicators / √(number of values), standardised numbers / 2.
 
     Args:
         settings: which attributes.
         items: the item table.
-        counts: training ratings of each title.
+        counts: number of training ratings of each title: integers [titles].
 
     Returns:
-        float32 [titles, n]; for each column its attribute, and the index of the value, or 0.
+        float32 [titles, columns]; attribute and vocabulary index (0 for a number) of each column.
     """
     numbers = dict(zip(("episodes", "year"), items.numbers.T, strict=True))
     numbers["ratings"] = LogScale.fit(counts)(counts)
@@ -46,14 +46,14 @@ def attributes(
             continue
         marks = indicators(items.codes[name], items.words[name])
         marks /= np.sqrt(np.maximum(marks.sum(1, keepdims=True), 1))
-        there = np.flatnonzero(marks.any(0))
-        parts.append(marks[:, there])
-        labels += [(name, int(code)) for code in there]
+        present = np.flatnonzero(marks.any(0))
+        parts.append(marks[:, present])
+        labels += [(name, int(code)) for code in present]
     return np.concatenate(parts, 1), labels
 
 
 def describe(groups: list[Array]) -> Description:
-    """Put groups of columns side by side, and ones behind them."""
+    """Join groups of columns [rows, …] and append the constant; empty groups are left out."""
     ones = np.ones((len(groups[0]), 1), np.float32)
     parts = [part for part in (*groups, ones) if part.shape[1]]
     ends = np.cumsum([part.shape[1] for part in parts]).tolist()

@@ -1,4 +1,4 @@
-"""What a run that was killed goes on from: the state of its chain, and the draws it has kept."""
+"""Checkpoint from which a killed run resumes: the state of its chain, and the kept draws."""
 
 import hashlib
 import json
@@ -16,11 +16,14 @@ STATE = "state.npz"
 
 
 class Checkpoint:
-    """A folder of draws, and beside them the state of the chain after its last sweep.
+    """A folder with the kept draws and the state of the current chain after its last sweep.
+
+    The argument ``place`` of the methods is the chain's index in ``posterior.members``.
 
     Args:
-        folder: its place; another run's leftovers there are removed.
-        identity: what decides whether a state is of this run: settings, digests of the rows.
+        folder: parent of the checkpoint; checkpoints with another identity in it are removed.
+        identity: all that determines the draws, such as settings and digests of the tables. A run
+            resumes only from a checkpoint with the same identity.
     """
 
     def __init__(self, folder: Path, identity: Any) -> None:
@@ -33,11 +36,18 @@ class Checkpoint:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def restore(self, place: int, variables: list[tf.Variable], sweeps: int) -> int:
-        """Set the variables of chain ``place`` to where they were.
+        """Restore the variables of a chain.
+
+        A finished chain is not restored: the variables that all chains share come back with the
+        interrupted one.
+
+        Args:
+            place: index of the chain.
+            variables: the variables of ``save``, in the same order.
+            sweeps: number of sweeps of a finished chain.
 
         Returns:
-            How many of its sweeps are done. Of a chain that is done the variables are let be: those
-            that go on from chain to chain are set when the one that was at work is restored.
+            Number of sweeps that the chain has finished.
         """
         path = self.folder / STATE
         if not path.exists():
@@ -51,28 +61,28 @@ class Checkpoint:
         return int(state["step"])
 
     def save(self, place: int, step: int, variables: list[tf.Variable]) -> None:
-        """Save the state after a sweep, in one step."""
+        """Save the state after sweep ``step``; the previous state is replaced in one step."""
         arrays = {f"variable/{i}": variable.numpy() for i, variable in enumerate(variables)}
         self._write(STATE, arrays | {"place": place, "step": step})
 
     def keep(self, place: int, step: int, arrays: dict[str, Array]) -> None:
-        """Keep a draw."""
+        """Save the draw of sweep ``step``."""
         self._write(f"draw-{place:02}-{step:06}.npz", arrays)
 
     def kept(self) -> list[dict[str, Array]]:
-        """Return all draws, in the order of their chains and sweeps."""
-        found = []
+        """Return the saved draws, ordered by chain, then sweep."""
+        draws = []
         for path in sorted(self.folder.glob("draw-*.npz")):
             with np.load(path) as file:
-                found.append(dict(file))
-        return found
+                draws.append(dict(file))
+        return draws
 
     def remove(self) -> None:
-        """Forget everything, once the model is saved."""
+        """Delete the checkpoint; call this once the model is saved."""
         shutil.rmtree(self.folder)
 
     def _write(self, name: str, arrays: dict[str, Any]) -> None:
-        new = self.folder / f".{name}"
-        with new.open("wb") as file:
+        incomplete = self.folder / f".{name}"
+        with incomplete.open("wb") as file:
             np.savez(file, **arrays)
-        os.replace(new, self.folder / name)  # noqa: PTH105
+        os.replace(incomplete, self.folder / name)  # noqa: PTH105

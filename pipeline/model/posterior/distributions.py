@@ -1,13 +1,13 @@
-"""The distributions that a Gibbs sampler draws from, of one generator whose state can be saved."""
+"""Distributions that the Gibbs sampler draws from."""
 
 import tensorflow as tf
 
 
 class Random:
-    """Draws of one chain.
+    """Random generator of one chain.
 
     Attributes:
-        state: what decides all draws to come.
+        state: determines all later draws; a checkpoint saves it.
     """
 
     def __init__(self, seed: int) -> None:
@@ -15,26 +15,31 @@ class Random:
         self.state: tf.Variable = self._generator.state
 
     def normal(self, shape: tf.Tensor | list[int]) -> tf.Tensor:
-        """Draw standard normal numbers."""
+        """Draw standard normal numbers: float32, of this shape."""
         return self._generator.normal(shape)
 
     def uniform(self, shape: list[int]) -> tf.Tensor:
-        """Draw numbers from 0 to 1."""
+        """Draw uniform numbers in [0, 1): float32, of this shape."""
         return self._generator.uniform(shape)
 
     def gamma(self, shape: tf.Tensor | float, rate: tf.Tensor) -> tf.Tensor:
-        """Draw a gamma-distributed number for each entry of ``shape``."""
+        """Draw a gamma variate per entry of ``shape`` and ``rate``: float32."""
         seed, shape = self._generator.make_seeds()[:, 0], tf.cast(shape, tf.float32)
         return tf.random.stateless_gamma(tf.shape(shape), seed, shape, rate)
 
     def rows(self, precision: tf.Tensor, number: int) -> tf.Tensor:
-        """Draw so many normal vectors of a common precision matrix [n, n]: float32 [number, n]."""
+        """Draw normal vectors with mean 0 and precision matrix [n, n]: float32 [number, n]."""
         root = tf.linalg.cholesky(precision)
         noise = self.normal([precision.shape[0], number])
         return tf.transpose(tf.linalg.triangular_solve(root, noise, adjoint=True))
 
     def wishart(self, scatter: tf.Tensor, freedom: float) -> tf.Tensor:
-        """Draw a precision matrix [n, n] around the inverse of ``scatter`` (Bartlett 1933)."""
+        """Draw a Wishart matrix by Bartlett's decomposition (1933): float32 [n, n].
+
+        Args:
+            scatter: inverse of the scale matrix [n, n]: the mean is ``freedom`` times its inverse.
+            freedom: degrees of freedom.
+        """
         width = scatter.shape[0]
         root = tf.linalg.cholesky(tf.linalg.inv(scatter))
         lower = tf.linalg.band_part(self.normal([width, width]), -1, 0)

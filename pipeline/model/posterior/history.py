@@ -1,8 +1,8 @@
 """Histories: who rated what, not how.
 
-The rows of the user × title matrix of ones, each divided by the root of its length as in SVD++
-(Koren 2008), are reduced to their leading principal components. These span what learned sums over
-the rated titles (or over a title's raters) would, at a fraction of the parameters.
+The rows of the user × title matrix of ones, each divided by the root of its number of ratings as in
+SVD++ (Koren 2008), are reduced to principal components. A linear map of these replaces the sum of
+learned vectors of the rated titles (or of a title's raters), with far fewer parameters.
 """
 
 from typing import NamedTuple
@@ -18,8 +18,8 @@ class History(NamedTuple):
     """Histories as principal components, scaled by their singular values.
 
     Attributes:
-        columns: float32 [users, components].
-        basis: what a title adds to them, before the root of the number of titles is divided by:
+        columns: histories: float32 [users, components].
+        basis: right singular vectors; a user's history is their sum over the n rated titles / √n:
             float32 [titles, components].
     """
 
@@ -28,13 +28,15 @@ class History(NamedTuple):
 
 
 def components(user: Array, item: Array, shape: tuple[int, int], most: int, seed: int) -> History:
-    """Reduce each user's history to principal components.
+    """Reduce the users' histories to principal components (Halko et al. 2011, randomised).
+
+    For the histories of titles, swap users and titles.
 
     Args:
-        user, item: the training rows [n].
-        shape: numbers of users and of titles.
-        most: how many components; fewer where the matrix has less.
-        seed: of the randomised method (Halko et al. 2011).
+        user, item: the training rows: integers [n].
+        shape: number of users and of titles.
+        most: largest number of components; the matrix may have fewer.
+        seed: makes the randomised method reproducible.
     """
     scale = np.bincount(user, minlength=shape[0])[user] ** -0.5
     rated = sparse.csr_matrix((scale.astype(np.float32), (user, item)), shape=shape)

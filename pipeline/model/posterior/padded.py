@@ -1,5 +1,6 @@
-"""Ratings grouped by user or by title and padded to a common length, for batched linear algebra."""
+"""Ratings grouped by user or by title, padded to a common length for batched linear algebra."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -7,20 +8,21 @@ import tensorflow as tf
 
 from pipeline.arrays import Ints
 
-RATINGS = 40_000  # of a group, padding included: what is gathered for one stays in the cache
-SLACK = 1.2  # the longest history of a group is at most this many times its shortest
+RATINGS = 40_000  # per group, padding included: bounds memory, and gathered weights stay in cache
+SLACK = 1.2  # most ratings of an entity in a group over the fewest: bounds the padding
 
-DTYPES = (tf.int32, tf.int32, tf.int32, tf.float32)  # of the arrays of a group
+DTYPES = (tf.int32, tf.int32, tf.int32, tf.float32)  # for the fields of ``Padded``
 
 
 class Padded(NamedTuple):
-    """The ratings of some entities (users, or titles), a row each, padded to the longest.
+    """The ratings of a group of entities (users, or titles), one row per entity.
 
     Attributes:
-        entity: int32 [b], whose row it is.
-        other: int32 [b, length], the title of each rating of a user, or the user of a title's.
-        index: int32 [b, length], row of the training table; their number where it is padding.
-        present: float32 [b, length], 0 where it is padding.
+        entity: row of each entity in its table: int32 [b].
+        other: title of each rating of a user, or user of each rating of a title: int32 [b, length].
+        index: row of the rating in the training table, or the table's length for padding: int32
+            [b, length].
+        present: 1 for a rating, 0 for padding: float32 [b, length].
     """
 
     entity: tf.Tensor
@@ -30,15 +32,11 @@ class Padded(NamedTuple):
 
 
 def padded(entity: Ints, other: Ints) -> list[Padded]:
-    """Group ratings [n] by entity; entities with histories of a similar length share a group."""
+    """Group ratings [n] by entity; entities with similar numbers of ratings share a group."""
     n, order = len(entity), np.argsort(entity, kind="stable")
     ids, start, count = np.unique(entity[order], return_index=True, return_counts=True)
-    by_count, found, first = np.argsort(count, kind="stable"), list[Padded](), 0
-    while first < len(ids):
-        longest = max(count[by_count[first]] * SLACK, count[by_count[first]] + 4)
-        end = first + int(np.searchsorted(count[by_count[first:]], longest, side="right"))
-        end = min(end, first + max(1, RATINGS // int(count[by_count[end - 1]])))
-        rows = by_count[first:end]
+    groups = list[Padded]()
+    for rows in _similar(count):
         steps = np.arange(count[rows].max())
         present = steps < count[rows][:, None]
         index = order[np.where(present, start[rows][:, None] + steps, 0)]
@@ -48,6 +46,17 @@ def padded(entity: Ints, other: Ints) -> list[Padded]:
             np.where(present, index, n),
             present,
         )
-        found.append(Padded(*(tf.constant(a, d) for a, d in zip(arrays, DTYPES, strict=True))))
+        groups.append(Padded(*(tf.constant(a, d) for a, d in zip(arrays, DTYPES, strict=True))))
+    return groups
+
+
+def _similar(count: Ints) -> Iterator[Ints]:
+    """Split entities with ``count`` ratings [n] into groups of similar counts: indices [b] each."""
+    by_count, first = np.argsort(count, kind="stable"), 0
+    while first < len(count):
+        fewest = count[by_count[first]]
+        most = max(fewest * SLACK, fewest + 4)
+        end = first + int(np.searchsorted(count[by_count[first:]], most, side="right"))
+        end = min(end, first + max(1, RATINGS // int(count[by_count[end - 1]])))
+        yield by_count[first:end]
         first = end
-    return found

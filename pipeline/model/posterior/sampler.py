@@ -1,8 +1,8 @@
-"""Wide and deep weights drawn from their posterior: predictions are the mean over many draws.
+"""Posterior draws of the wide and deep weights, from the chains of all members.
 
-Ratings that are predicted by each of many draws, and averaged, have a smaller error than those of
-the mean or of the most likely weights: a tenth less on real ratings. Members are chains that model
-ratings differently (``MEMBERS``); their errors differ, so their mean is better than each of them.
+Predictions averaged over many draws have a tenth less error on real ratings than those of the
+posterior mean or mode of the weights. Members are chains that model ratings differently
+(``MEMBERS``); their errors differ, so their average is better than each of them.
 """
 
 from collections.abc import Callable
@@ -25,24 +25,33 @@ from pipeline.settings.sections import Config, Posterior
 from pipeline.tables.entities import Entities, read_items
 from pipeline.tables.rows import read_rows
 
-MEMBERS = {  # name: whether ratings are ordered grades, whether all users have the same noise
+MEMBERS = {  # name: (ordered grades?, one noise precision for all users?)
     "normal": (False, False),
     "grades": (True, False),
     "grades_common": (True, True),
 }
-REPORT_EVERY = 10  # sweeps between two points of the curve
+REPORT_EVERY = 10  # sweeps per point of the curve
 Report = Callable[[int, float], None]
 
 
 def condition(
     settings: Posterior, rows: dict[str, Array], ratings: Floats, items: Entities, seed: int
 ) -> Ratings:
-    """Collect what all chains are conditioned on: the training ratings, and both sides' columns."""
+    """Collect the training data that all chains share.
+
+    Args:
+        settings: settings of the posterior.
+        rows: user and item of the training ratings: int32 [n].
+        ratings: float32 [n].
+        items: the item table.
+        seed: random seed of the principal components.
+    """
     user, item = rows["user"], rows["item"]
     n_titles = len(items.numbers)
     shape = int(user.max()) + 1, items.n_trained + 1
-    counts = [np.bincount(user, minlength=shape[0]), np.bincount(item, minlength=n_titles)]
-    columns, labels = attributes(settings, items, counts[1])
+    user_counts = np.bincount(user, minlength=shape[0])
+    item_counts = np.bincount(item, minlength=n_titles)
+    columns, labels = attributes(settings, items, item_counts)
     most = settings.history_components
     of_users = components(user, item, shape, most, seed)
     of_titles = components(item, user, shape[::-1], most, seed).columns
@@ -53,7 +62,7 @@ def condition(
         rating=ratings,
         by_user=padded(user, item),
         by_item=padded(item, user),
-        users=describe([of_users.columns, LogScale.fit(counts[0])(counts[0])[:, None]]),
+        users=describe([of_users.columns, LogScale.fit(user_counts)(user_counts)[:, None]]),
         items=describe([np.concatenate([of_titles, unrated]), columns]),
         attributes=columns,
         labels=labels,
@@ -63,13 +72,14 @@ def condition(
 
 
 def sample(config: Config, features: Path, report: Report, checkpoint: Checkpoint) -> Kept | None:
-    """Run the chains of all members; the same settings and tables give the same draws.
+    """Run the chains of all members; deterministic for a seed.
 
     Args:
         config: the sections model, posterior, train and dataset.
         features: folder of the feature tables.
-        report: called with a sweep and the validation MSE of the mean of the draws so far.
-        checkpoint: where an interrupted run continues.
+        report: called with the number of sweeps so far, over all members, and the validation MSE
+            of the mean prediction so far.
+        checkpoint: an interrupted run resumes from it.
 
     Returns:
         The kept draws of all members; None where no posterior is configured.
@@ -97,20 +107,10 @@ def _run_chain(
     report: Report,
     checkpoint: Checkpoint,
 ) -> None:
-    """Run the chain of a member from where its checkpoint is to its last sweep."""
-    settings, model = config.posterior, config.model
+    """Run the chain of a member from its last saved sweep to the end."""
+    settings = config.posterior
     assert settings is not None
-    name = settings.members[member]
-    grades, common = MEMBERS[name]
-    chain = Chain(
-        data,
-        scale=(config.dataset.min_rating, config.dataset.max_rating),
-        embedding=settings.embedding if model.deep else 0,
-        wide=model.wide is not None,
-        grades=grades,
-        common=common,
-        seed=config.train.seed * len(MEMBERS) + member,
-    )
+    name, chain = settings.members[member], _chain(config, member, data)
     sweep, predict = tf.function(chain.sweep, autograph=False), tf.function(chain.predict)
     variables = [*chain.variables, *mean.variables]
     done = checkpoint.restore(member, variables, settings.sweeps)
@@ -126,45 +126,61 @@ def _run_chain(
         checkpoint.save(member, step, variables)
 
 
+def _chain(config: Config, member: int, data: Ratings) -> Chain:
+    """Create the chain of a member; each member has its own random seed."""
+    settings, model = config.posterior, config.model
+    assert settings is not None
+    grades, common = MEMBERS[settings.members[member]]
+    return Chain(
+        data,
+        scale=(config.dataset.min_rating, config.dataset.max_rating),
+        embedding=settings.embedding if model.deep else 0,
+        wide=model.wide is not None,
+        grades=grades,
+        common=common,
+        seed=config.train.seed * len(MEMBERS) + member,
+    )
+
+
 class RunningMean:
-    """The mean prediction of all sweeps so far for the validation pairs, and its error.
+    """Mean prediction of the validation pairs over all sweeps so far, and its error.
 
     Args:
-        data: what the chains are conditioned on.
-        rows: the validation rows.
+        data: the training data of the chains.
+        rows: user and item of the validation pairs: int32 [n].
         rating: their ratings: float32 [n].
     """
 
     def __init__(self, data: Ratings, rows: dict[str, Array], rating: Floats) -> None:
         sides = (("user", data.users), ("item", data.items))
         self.pairs = [
-            tf.constant(np.where(rows[name] < len(side.columns), rows[name], 0))
-            for name, side in sides
+            tf.constant(np.where(rows[name] < len(inputs.columns), rows[name], 0))
+            for name, inputs in sides
         ]
         self.rating = rating
         self.number, self.total = tf.Variable(0.0), tf.Variable(np.zeros(len(rating)))
         self.variables = [self.number, self.total]
 
     def add(self, predict: Callable[..., tf.Tensor]) -> None:
-        """Add the predictions of one more sweep."""
+        """Add the predictions of the current sweep."""
         self.total.assign_add(tf.cast(predict(*self.pairs), tf.float64))
         self.number.assign_add(1)
 
     def mse(self) -> float:
-        """Return the mean squared error of the mean."""
+        """Return the mean squared error of the mean prediction."""
         mean = self.total.numpy() / self.number.numpy()
         return float(np.mean((mean - self.rating) ** 2))
 
 
 def checked(sweep: Callable[[], tf.Tensor], name: str, step: int) -> None:
-    """Sweep once.
+    """Run one sweep, and check that the weights are finite.
 
     Raises:
-        UserError: the weights are no longer finite.
+        UserError: they are not; the chain diverged.
     """
     try:
         error = float(sweep())
-    except tf.errors.InvalidArgumentError:  # of a decomposition
+    except tf.errors.InvalidArgumentError:  # a Cholesky decomposition failed
         error = np.nan
     if not np.isfinite(error):
         raise UserError(
@@ -174,7 +190,7 @@ def checked(sweep: Callable[[], tf.Tensor], name: str, step: int) -> None:
 
 
 def snapshot(chain: Chain, data: Ratings) -> Draw:
-    """Copy the present weights of a chain."""
+    """Copy the current weights of a chain to a draw, on the scale of the ratings."""
     history, n_trained = data.items.groups[0][1], chain.items.n_trained
     return Draw(
         users=chain.users.weights.numpy().astype(np.float16),

@@ -1,6 +1,7 @@
-"""Registers the resolvers of conf/ wherever conf/ is composed, DVC's own process included.
+"""OmegaConf resolvers of conf/, registered at import.
 
-DVC finds this module through ``hydra.plugins_path`` in .dvc/config.
+DVC composes conf/ in its own process; it imports this module by ``hydra.plugins_path`` in
+.dvc/config.
 """
 
 from pathlib import Path
@@ -11,7 +12,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def from_root(*paths: str | None) -> str:
-    """Return the first path that is set, made absolute from the repository's root."""
+    """Return the first path that is not None, resolved from the root of the repository.
+
+    Raises:
+        ValueError: none is set.
+    """
     path = next((path for path in paths if path is not None), None)
     if path is None:
         raise ValueError("dataset.path is not set; add dataset.path=DIR to the overrides")
@@ -19,7 +24,7 @@ def from_root(*paths: str | None) -> str:
 
 
 def from_root_or(path: str | None, otherwise: str) -> str:
-    """Return ``path`` as ``from_root`` does where it is set, ``otherwise`` as it is where not."""
+    """Return ``from_root(path)``, or ``otherwise`` unchanged if ``path`` is None."""
     return otherwise if path is None else from_root(path)
 
 

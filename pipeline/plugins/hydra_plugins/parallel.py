@@ -1,8 +1,8 @@
-"""A launcher of jobs on several processes of this machine: ``hydra/launcher=parallel``.
+"""Hydra launcher that runs jobs in parallel processes on this machine: ``hydra/launcher=parallel``.
 
-Unlike a pool of processes, whose members all end when one of them does, each process here is a pool
-of its own: a job that is killed takes no other with it. A process stays for the next job, so that
-TensorFlow is imported once for each.
+Each process is a ProcessPoolExecutor with one worker, because a pool breaks as a whole when one of
+its workers dies: here a killed job ends no other. A process runs many jobs, so that TensorFlow is
+imported once per process.
 """
 
 import math
@@ -28,7 +28,7 @@ from omegaconf import DictConfig, open_dict
 
 @dataclass
 class Settings:
-    """How many jobs at a time; null for one on each core."""
+    """Settings of the launcher: number of parallel jobs; null for one per core."""
 
     _target_: str = "hydra_plugins.parallel.ParallelLauncher"
     workers: int | None = None
@@ -38,7 +38,7 @@ ConfigStore.instance().store(group="hydra/launcher", name="parallel", node=Setti
 
 
 class ParallelLauncher(Launcher):
-    """Runs jobs in the order given, ``workers`` at a time, the cores shared out among them."""
+    """Runs jobs in the given order, ``workers`` at a time, which share the cores equally."""
 
     def __init__(self, workers: int | None) -> None:
         self.workers = workers or os.cpu_count() or 1
@@ -48,73 +48,74 @@ class ParallelLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Keep what the jobs are run with."""
+        """Store what Hydra runs the jobs with."""
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run all jobs; one whose process dies is told of and counts as infinitely bad.
+        """Run all jobs; one whose process dies is reported, and its objective is infinite.
 
-        A search calls this for each of its batches, with the same processes.
+        A search calls this for each batch of trials; the processes stay.
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         while len(self.processes) < self.workers:
             self.free.put(self._process())
 
-        def one(place: int) -> JobReturn:
-            words = filter_overrides(job_overrides[place])
+        def one(index: int) -> JobReturn:
+            words = filter_overrides(job_overrides[index])
             config = self.context.config_loader.load_sweep_config(
-                self.config, list(job_overrides[place])
+                self.config, list(job_overrides[index])
             )
             with open_dict(config):
-                config.hydra.job.id = config.hydra.job.num = initial_job_idx + place
+                config.hydra.job.id = config.hydra.job.num = initial_job_idx + index
             process = self.free.get()
-            print(f"#{initial_job_idx + place}: {' '.join(words)}", flush=True)
+            print(f"#{initial_job_idx + index}: {' '.join(words)}", flush=True)
             try:
-                # Functions of the main module, classes of plugins: pickle cannot take them.
-                asked = cloudpickle.dumps((config, self.context, self.task, Singleton.get_state()))
-                done: JobReturn = cloudpickle.loads(process.submit(execute, asked).result())
+                # cloudpickle, as pickle cannot send functions of __main__ or classes of plugins.
+                sent = cloudpickle.dumps((config, self.context, self.task, Singleton.get_state()))
+                result: JobReturn = cloudpickle.loads(process.submit(execute, sent).result())
             except BrokenProcessPool:
-                print(f"error: #{initial_job_idx + place} was killed.", file=sys.stderr)
+                print(f"error: job #{initial_job_idx + index} was killed.", file=sys.stderr)
                 self.processes.remove(process)
                 process = self._process()
-                done = JobReturn(overrides=words, status=JobStatus.COMPLETED)
-                done.return_value = math.inf
+                result = JobReturn(overrides=words, status=JobStatus.COMPLETED)
+                result.return_value = math.inf
             self.free.put(process)
-            return done
+            return result
 
-        lanes = ThreadPoolExecutor(self.workers)
+        threads = ThreadPoolExecutor(self.workers)
         try:
-            return list(lanes.map(one, range(len(job_overrides))))
-        except BaseException:  # Ctrl-C, for the most part
-            lanes.shutdown(wait=False, cancel_futures=True)
+            return list(threads.map(one, range(len(job_overrides))))
+        except BaseException:  # usually Ctrl-C
+            threads.shutdown(wait=False, cancel_futures=True)
             for worker in multiprocessing.active_children():
                 worker.kill()
             raise
 
     def _process(self) -> ProcessPoolExecutor:
-        # Jobs share the cores out; a new interpreter, as TensorFlow does not survive a fork.
+        # TensorFlow in the new process reads this number: the jobs share the cores.
         os.environ["TF_NUM_INTEROP_THREADS"] = str(max(1, (os.cpu_count() or 1) // self.workers))
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+        # At Ctrl-C the launcher kills its processes; they ignore the signal themselves.
         process = ProcessPoolExecutor(1, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
         self.processes.append(process)
         return process
 
 
-def execute(asked: bytes) -> bytes:
-    """Run one job in a process of the launcher, which ends it itself at Ctrl-C.
+def execute(sent: bytes) -> bytes:
+    """Run one job in a process of the launcher.
 
     Args:
-        asked: pickled: the config, Hydra's context, the function, Hydra's singletons.
+        sent: pickled config, HydraContext, task function, and state of Hydra's singletons.
 
     Returns:
-        What the job came to, pickled: a JobReturn.
+        The pickled JobReturn.
     """
-    config, context, task, singletons = cloudpickle.loads(asked)
+    config, context, task, singletons = cloudpickle.loads(sent)
     Singleton.set_state(singletons)
-    done: bytes = cloudpickle.dumps(
+    result: bytes = cloudpickle.dumps(
         run_job(
             hydra_context=context,
             task_function=task,
@@ -123,4 +124,4 @@ def execute(asked: bytes) -> bytes:
             job_subdir_key="hydra.sweep.subdir",
         )
     )
-    return done
+    return result

@@ -1,7 +1,8 @@
-"""Invented ratings with the files, marginals and dirt of Kaggle's dbdmobile/myanimelist-dataset.
+"""Generated ratings with the files, marginal distributions and dirt of Kaggle's MyAnimeList data.
 
-Taste is planted: the score behind a rating is a bias of the user, a bias of the title, the match of
-the user's taste with the title's vector, and noise. So what can be learned is known beforehand.
+Taste is planted: the latent score of a rating is user bias + title bias + match + noise, where the
+match is the dot product of the user's and the title's taste vectors. So the lowest possible test
+error is known.
 """
 
 from dataclasses import dataclass
@@ -12,15 +13,16 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.settings.sections import Dataset
 
-DENSEST = 0.6  # the most of users x items that may be rated
+DENSEST = 0.6  # largest allowed share of users x items that is rated
 
 
 @dataclass
 class Settings(Dataset):
     """Settings of a generated data set.
 
-    ``users`` counts those who rate; ``noise`` is the share of the variance of the score behind a
-    rating that nothing can predict.
+    Attributes:
+        users: number of users with ratings; the file of users lists more.
+        noise: share of the latent scores' variance that is noise, which nothing can predict.
     """
 
     seed: int
@@ -34,7 +36,7 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     """Write the three CSV files to ``folder``; the same settings give the same bytes.
 
     Returns:
-        noise_floor: the test MSE of someone who knows everything but the noise.
+        noise_floor: the lowest possible test MSE, that of a predictor who knows all but the noise.
 
     Raises:
         UserError: a setting is out of range; the message names it and what is allowed.
@@ -46,11 +48,15 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def check(s: Settings) -> None:
-    """Refuse settings that no data set can have."""
+    """Refuse settings out of range.
+
+    Raises:
+        UserError: the first such setting, and its range.
+    """
     most = int(DENSEST * s.users * s.items)
     sizes = {"users": (20, inf), "items": (20, 2**19), "ratings": (s.users, most)}
-    rest = {"seed": (0, inf), "noise": (0, 0.99), "min_rating": (1, 1), "max_rating": (10, 10)}
-    for name, (low, high) in (sizes | rest).items():
+    others = {"seed": (0, inf), "noise": (0, 0.99), "min_rating": (1, 1), "max_rating": (10, 10)}
+    for name, (low, high) in (sizes | others).items():
         value = getattr(s, name)
         if not low <= value <= high:
             why = f", {DENSEST:.0%} of dataset.users x dataset.items" * (name == "ratings")

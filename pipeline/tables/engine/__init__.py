@@ -1,7 +1,7 @@
-"""What tables are computed with: DuckDB inside the process, or Spark. Expressions are the same.
+"""Engines that compute tables: DuckDB inside the process, or Spark.
 
-Only what Ibis does not do alike on both stands here: reading CSV strictly, numbering rows as they
-stand in a file, keeping a table that is used more than once, writing a single Parquet file.
+Both run the same Ibis expressions. An engine covers what Ibis does differently on the two: strict
+reading of CSV, row numbers of a file, materialised tables, and a single Parquet file as output.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from pipeline.settings.sections import Duckdb, Pyspark
 
 
 class Engine(Protocol):
-    """What clean and features need of an engine."""
+    """The operations that clean and features need from an engine."""
 
     backend: BaseBackend
 
@@ -27,39 +27,40 @@ class Engine(Protocol):
 
         Args:
             path: the file, with a header line.
-            columns: what to call its columns, in the file's order.
+            columns: names for its columns, in the file's order.
         """
 
     def keep(self, rows: ibis.Table) -> ibis.Table:
-        """Compute ``rows`` once, for the times they will be used.
+        """Materialise ``rows``, so that several uses compute them once.
 
         Raises:
-            UserError: a file that they are read from is damaged; the message names the line.
+            UserError: a file that they come from is damaged; the message names the line.
         """
 
     def numbered(self, rows: ibis.Table) -> ibis.Table:
-        """Keep ``rows`` of one file with ``row``, their number in it: int64, from 1."""
+        """Materialise the rows of a file with ``row``, their number in it: int64, from 1."""
 
     def write(self, rows: ibis.Table, path: Path) -> None:
-        """Write ``rows`` to one Parquet file; the same rows in order give the same bytes."""
+        """Write ``rows`` to one Parquet file; equal rows in equal order give equal bytes."""
 
 
 def collect(rows: ibis.Table) -> list[dict[str, Any]]:
-    """Return the rows of a small table, without the third of a second that pandas' import takes."""
+    """Return the rows of a small table as dicts."""
+    # Not through pandas, whose import takes a third of a second.
     return rows.to_pyarrow_batches().read_all().to_pylist()
 
 
 def count(rows: ibis.Table) -> int:
-    """Return how many rows there are."""
+    """Return the number of rows."""
     return int(collect(rows.aggregate(n=rows.count()))[0]["n"])
 
 
 @contextmanager
 def connect(settings: Duckdb | Pyspark) -> Iterator[Engine]:
-    """Yield the engine that the settings name, and leave nothing of it behind.
+    """Yield the engine that the settings name; then stop it and delete its temporary files.
 
     Raises:
-        UserError: it cannot be started with these settings.
+        UserError: the engine does not start with these settings.
     """
     if isinstance(settings, Pyspark):
         from pipeline.tables.engine.spark import Spark

@@ -1,4 +1,4 @@
-"""Spark as an engine."""
+"""The Spark engine."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ except ImportError as error:
         "python -m pip install 'pyspark>=4.1,<5'."
     ) from error
 
-FIXED = {  # of Spark: what the results rest on
+FIXED = {  # so that results do not depend on the defaults of a cluster
     "spark.ui.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
@@ -30,14 +30,14 @@ FIXED = {  # of Spark: what the results rest on
 
 @ibis.udf.scalar.builtin(name="monotonically_increasing_id")  # type: ignore[untyped-decorator]
 def _row_of_partition() -> int:  # type: ignore[empty-body]
-    """Spark's number of a row: from 0 in the first partition, which is all of a CSV file."""
+    """Spark's row number in a partition; ``read_csv`` reads a file as a single partition."""
 
 
 class Spark:
-    """Spark: local, or a cluster that shares the folders of this machine."""
+    """Spark, on this machine or on a cluster that sees the same folders."""
 
     def __init__(self, settings: Pyspark) -> None:
-        # The parts of PySpark that are used here do run with pandas 3.
+        # The parts of PySpark that this module uses run with pandas 3.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
         builder = SparkSession.builder.appName("anime-ratings")
         options = {f"spark.{name}": value for name, value in flat(settings.spark).items()}
@@ -47,19 +47,19 @@ class Spark:
             self.session: SparkSession = builder.getOrCreate()
         except (PySparkException, Py4JError) as error:
             raise UserError(
-                f"engine: Spark does not start, which takes Java 17 or later: {_reason(error)}"
+                f"engine: Spark does not start; it needs Java 17 or later: {_reason(error)}"
             ) from error
-        self.session.sparkContext.setLogLevel("OFF")  # errors are raised
+        self.session.sparkContext.setLogLevel("OFF")  # errors arrive as exceptions
         self.backend: BaseBackend = ibis.pyspark.connect(self.session)
 
     def read_csv(self, path: Path, columns: list[str]) -> ibis.Table:
-        """Read lazily, and strictly: a line that is no CSV is an error."""
+        """Read lazily and strictly: a malformed line is an error."""
         frame = self.session.read.csv(
             str(path.resolve()),
             schema=", ".join(f"`{name}` STRING" for name in columns),
             header=True,
             enforceSchema=True,
-            multiLine=True,  # so a file is one partition, which numbers its rows
+            multiLine=True,  # makes a file a single partition, see _row_of_partition
             quote='"',
             escape='"',
             mode="FAILFAST",
@@ -69,7 +69,7 @@ class Spark:
         return self.backend.table(name)
 
     def keep(self, rows: ibis.Table) -> ibis.Table:
-        """Compute once."""
+        """Materialise in Spark's cache."""
         name = self._view(rows)
         try:
             self.session.table(name).cache().count()
@@ -78,7 +78,7 @@ class Spark:
         return self.backend.table(name)
 
     def numbered(self, rows: ibis.Table) -> ibis.Table:
-        """Keep, with ``row``."""
+        """Materialise with row numbers."""
         return self.keep(rows.mutate(row=_row_of_partition() + 1))
 
     def write(self, rows: ibis.Table, path: Path) -> None:
@@ -96,12 +96,12 @@ class Spark:
 
 
 def _reason(error: Exception) -> str:
-    """Shorten an error of Java to what a user can act on: the file, the record, the reason."""
+    """Shorten a Java error to its reason, and for malformed CSV the file and the record."""
     text = str(error)
     file = re.search(r"Encountered error while reading file (\S*?)\.? ", text)
     record = re.search(r"Malformed CSV record: (.*?) SQLSTATE", text)
     if file and record:
         name = file[1].rpartition("/")[2]
-        return f"{name} cannot be read as CSV: this record is damaged: {record[1][:200]}"
-    said = re.search(r"^: \S+: (.*)$", text, re.M)
-    return said[1] if said else text.strip().splitlines()[0]
+        return f"{name} cannot be read as CSV: damaged record: {record[1][:200]}"
+    cause = re.search(r"^: \S+: (.*)$", text, re.M)
+    return cause[1] if cause else text.strip().splitlines()[0]

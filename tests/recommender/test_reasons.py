@@ -1,0 +1,73 @@
+"""Reasons and taste profile: what moved a user's weights, and what it adds to predictions."""
+
+import numpy as np
+import pytest
+from helpers.tables import ITEMS
+from helpers.training import train
+
+from pipeline.recommender import taste_profile
+from pipeline.recommender.catalogue import Rated
+from pipeline.recommender.fold_in import fold_in
+from pipeline.recommender.reasons import Reasons
+from pipeline.recommender.recommender import Recommender
+
+
+def test_the_parts_of_a_prediction_sum_to_it_and_include_each_rated_title(models, recommender):
+    reasons, rows = Reasons(models, recommender.scorer), np.array([1, 5, ITEMS + 1])
+    for person in (recommender.user("30"), recommender.newcomer([Rated("10", 10), Rated("20", 2)])):
+        posterior = person.posterior or recommender.posterior(
+            person.item, person.rating, person.taste
+        )
+        scores = recommender.scorer.scores(person.taste)[rows]
+        latent = recommender.scorer.latent(person.taste).mean(0)[rows]
+        split = reasons.parts(posterior, rows, scores)
+        for parts, score, latent_score in zip(split, scores, latent, strict=True):
+            assert parts.total() == pytest.approx(score, abs=1e-5)
+            assert len(parts.rated) == len(person.item)
+            explained = parts.total() - parts.rest
+            assert explained == pytest.approx(latent_score, abs=1e-4), "rest is no latent score"
+
+
+def test_the_reasons_are_the_largest_positive_parts(recommender):
+    person = recommender.newcomer([Rated("10", 10), Rated("20", 2)])
+    best = recommender.recommend(person, 1)[0]
+    assert best["why"], "at least one reason"
+    assert all(part["points"] > 0 for part in best["why"])
+    assert {"Title number 1, rated 10", "Title number 2, rated 2", "genre Odd"} & {
+        part["what"] for part in best["why"]
+    }
+
+
+@pytest.mark.parametrize("network", ["wide", "deep"])
+def test_a_model_with_only_one_part_gives_reasons_too(features, tmp_path, network):
+    recommender = Recommender(train(features, tmp_path, f"model={network}"))
+    titles = recommender.recommend(recommender.newcomer([Rated("10", 10), Rated("20", 2)]), 3)
+    words = [part["what"] for row in titles for part in row["why"]]
+    assert words
+    assert all(word.startswith("Title number") == (network == "deep") for word in words)
+
+
+def test_the_shift_of_the_weights_is_the_same_for_a_new_and_for_a_trained_user(recommender):
+    item, rating = np.array([1, 2, 3]), np.array([9.0, 3, 8])
+    new = fold_in(recommender.scorer, item, rating)
+    trained = fold_in(recommender.scorer, item, rating, new.taste)
+    shifts = [
+        np.einsum("dij,dnj,dn->di", user.covariance, user.design, user.pull)
+        for user in (new, trained)
+    ]
+    assert shifts[0] == pytest.approx(shifts[1], abs=0.1)
+    assert trained.taste is new.taste
+    assert fold_in(recommender.scorer, item[:0], rating[:0]).pull.shape[1] == 0
+
+
+def test_a_taste_profile_compares_genres_and_decades(recommender, monkeypatch):
+    person = recommender.newcomer([Rated("10", 10), Rated("20", 2), Rated("30", 10)])
+    catalogue, points = recommender.catalogue, taste_profile.difference(recommender, person)
+    genres = taste_profile.by_genre(catalogue, points)
+    assert list(genres) == ["Odd", "Even"], "the largest first"
+    assert genres["Odd"] > 0.5
+    assert genres["Even"] < -0.5
+    monkeypatch.setattr(taste_profile, "MAX_GENRES", 1)
+    assert len(taste_profile.by_genre(catalogue, points)) == 1
+    decades = taste_profile.by_decade(catalogue, points)
+    assert list(decades) == ["2000s", "2010s"], "the 1990s and 2020s have too few titles"

@@ -1,0 +1,113 @@
+"""Predictions: of all titles, of pairs and in chunks, and the likelihood of ratings."""
+
+from statistics import NormalDist
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from helpers.tables import ITEMS
+from helpers.training import train
+
+from pipeline.artifact.draws import load_draws
+from pipeline.artifact.folder import read_settings
+from pipeline.errors import UserError
+from pipeline.model.network.export import restored
+from pipeline.recommender.scorer import Scorer
+from pipeline.tables.entities import read_users
+from pipeline.tables.rows import read_rows
+
+pytestmark = pytest.mark.slow
+
+
+def network_by_hand(folder, user, item):
+    """The network's prediction of a pair, in Keras."""
+    columns = {"user": np.array([user], "int32"), "item": np.array([item], "int32")}
+    for name, row in (("user", user), ("item", item)):
+        table = pq.read_table(folder / f"{name}s.parquet")
+        for kind in ("sum", "count"):
+            columns[f"{name}_{kind}"] = table[f"{name}_{kind}"].to_numpy()[[row]]
+    return float(np.clip(restored(folder)(columns).numpy()[0], 1, 10))
+
+
+def draw_by_hand(kept, draw, wide, user, item):
+    """One draw's prediction of a pair, by equations (1) and (2) of docs/model.md."""
+    weights = draw.users[user].astype(float)
+    prior_mean = np.append(kept.attributes[item], 1) @ draw.map
+    title = draw.items[item].astype(float) if 0 < item < len(draw.items) else prior_mean
+    k = len(title) - wide
+    score = float(draw.intercept) + weights[:k] @ title[:k]
+    if wide:
+        score += weights[k] + title[k] + weights[k + 1 :] @ kept.attributes[item, kept.crossed]
+    if not len(draw.cuts):
+        return np.clip(score, 1, 10)
+    root = draw.noise[user] ** 0.5
+    return 1 + sum(NormalDist().cdf((score - cut) * root) for cut in draw.cuts)
+
+
+def by_hand(folder, user, item):
+    """The prediction of a pair by equation (10), from the stored weights."""
+    network, settings = network_by_hand(folder, user, item), read_settings(folder)
+    if not settings["posterior"]:
+        return network
+    kept, wide = load_draws(folder / "draws.npz"), settings["model"]["wide"] is not None
+    trained = user if user <= read_users(folder / "users.parquet").n_trained else 0
+    predictions = [draw_by_hand(kept, draw, wide, trained, item) for draw in kept.draws]
+    weight = settings["posterior"]["weight"]
+    return weight * np.mean(predictions) + (1 - weight) * network
+
+
+@pytest.mark.parametrize("network", ["wide", "deep", "wide_deep"])
+@pytest.mark.parametrize("draws", [[], ["posterior=none"]])
+def test_predictions_follow_the_equations(features, tmp_path, network, draws):
+    train(features, tmp_path, *draws, f"model={network}")
+    scorer, titles = Scorer(tmp_path), [0, 1, 8, 30, 31]
+    for user in (0, 1, 7, 40):
+        scores = scorer.scores(scorer.taste(user))
+        exact = [by_hand(tmp_path, user, item) for item in titles]
+        assert scores[titles] == pytest.approx(exact, abs=1e-4)
+        pairs = scorer.pairs(np.array([user]), np.arange(ITEMS + 2)[None, ::3])
+        assert pairs[0] == pytest.approx(scores[::3], abs=1e-5)
+    users = np.array([7, 0, 40])
+    matrix = scorer.matrix(users, np.array([5, 31, 0]))
+    one_by_one = [scorer.scores(scorer.taste(user))[[5, 31, 0]] for user in users]
+    assert matrix == pytest.approx(np.array(one_by_one), abs=1e-5)
+
+
+def test_predicting_in_chunks_is_predicting_at_once(recommender, features, monkeypatch):
+    rows, rating = read_rows(features, "test")
+    scorer = recommender.scorer
+    at_once = scorer.judge(rows["user"], rows["item"], rating)
+    assert scorer.predict(rows["user"], rows["item"]) == pytest.approx(at_once[0], abs=1e-6)
+    monkeypatch.setattr("pipeline.recommender.scorer.CHUNK", 7)
+    in_chunks = scorer.judge(rows["user"], rows["item"], rating)
+    for one, other in zip(in_chunks, at_once, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_the_likelihood_is_a_distribution_over_grades_and_finds_the_planted_taste(
+    recommender, features
+):
+    user, item = np.tile([1, 2], 10), np.full(20, 1)  # user 1 likes odd titles, user 2 even ones
+    _, log_likelihood = recommender.scorer.judge(user, item, np.repeat(np.arange(1.0, 11), 2))
+    probability = np.exp(log_likelihood)
+    assert probability[::2].sum() == pytest.approx(1, abs=1e-5)
+    assert probability[::2] @ np.arange(1, 11) > probability[1::2] @ np.arange(1, 11) + 2
+    rows, rating = read_rows(features, "test")
+    _, log_likelihood = recommender.scorer.judge(rows["user"], rows["item"], rating)
+    frequency = np.bincount(rating.astype(int))[rating.astype(int)] / len(rating)
+    assert log_likelihood.mean() > np.log(frequency).mean(), "better than the grades' frequencies"
+
+
+def test_without_draws_there_is_no_likelihood(without_draws):
+    assert without_draws.scorer.judge(np.array([1]), np.array([1]), np.array([5.0]))[1] is None
+
+
+@pytest.mark.parametrize(("name", "width"), [("wide", None), ("deep", 8), ("wide_deep", 8)])
+def test_titles_have_vectors_unless_the_model_is_wide_only(features, tmp_path, name, width):
+    vectors = Scorer(train(features, tmp_path, "posterior=none", f"model={name}")).vectors()
+    assert (vectors is None) if width is None else vectors.shape == (ITEMS + 1, width)
+
+
+def test_a_folder_without_a_model_says_how_to_make_one(tmp_path):
+    with pytest.raises(UserError, match="no trained model here; `dvc repro` makes one"):
+        Scorer(tmp_path)
