@@ -12,14 +12,14 @@ repro: .venv/installed ## run all stages on the settings in params.yaml, print t
 	@python -m pipeline.summary
 
 quick: .venv/tested ## the fast tests, in about a minute
-	pytest -n 2 --dist loadfile -m 'not slow'
+	pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 test: .venv/tested ## lint, types, layers of imports, all tests (installs their tools and Spark)
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 ui: .venv/installed ## MLflow on http://127.0.0.1:5000 (PORT=… for another port)
 	python -m pipeline.ui $(or $(PORT),5000)

@@ -186,7 +186,7 @@ def test_every_job_was_compared_with_the_champion(swept):
 
 
 def test_a_killed_job_ends_no_other_and_runs_again_in_the_next_call(swept):
-    command = [*SMALL, "train.seed=5,6,7", "posterior.sweeps=60", "hydra/launcher=parallel"]
+    command = [*SMALL, "train.seed=5,6,7", "posterior.sweeps=30", "hydra/launcher=parallel"]
     jobs = swept / ".dvc" / "tmp" / "jobs"
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
     with subprocess.Popen(
