@@ -147,11 +147,11 @@ def main() -> None:
     """Run the stage on the settings in params.yaml."""
     config = load()
     trained, scorer = model_digest(MODEL), Scorer(MODEL)
+    curve = pd.read_csv(PLOTS / "learning_curve.csv")
     # Small matrix products: with two BLAS threads and a busy core they take ten times as long.
     with runs.run(config, trained) as run, threadpool_limits(1):
         results = evaluate(config.evaluate, FEATURES, scorer)
         results.figures.update(noise_floor(METRICS / "download.json"))
-        curve = pd.read_csv(PLOTS / "learning_curve.csv")
         drawn = pictures.draw(curve, results.tables, scorer.scale)
         page = report.page(config, results.figures, results.tables, drawn, METRICS)
         logs.log_test(config, results.figures, drawn, page)
