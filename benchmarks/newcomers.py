@@ -93,8 +93,8 @@ def table(results: dict[str, Any]) -> str:
     low, high = results["more_ci95"]
     told, seen = results["told"], results["seen"]
     return (
-        f"Real ratings of {results['users']} users who were held out of training, and half of "
-        f"which the model is told afterwards: test MSE {told:.4f} on the other half, "
+        f"Real ratings of {results['users']} users who were held out of training. The model gets "
+        f"half of their ratings afterwards, by fold-in: test MSE {told:.4f} on the other half, "
         f"{told / seen - 1:+.1%} beside {seen:.4f} of a model trained with these halves "
         f"(difference {told - seen:+.4f}, {low:+.4f} to {high:+.4f})."
     )
