@@ -9,7 +9,6 @@ from helpers.training import model_settings, train
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.artifact.formulas import hashed_cross
 from pipeline.errors import UserError
 from pipeline.model.network import batches
 from pipeline.model.network.embedding import Table
@@ -118,18 +117,3 @@ def test_a_sparse_step_equals_the_dense_step_on_the_rows_of_its_gradient(sparse,
     updated, other = [1, 2, 4, 5], [0, 3]
     assert tables[0].numpy()[updated] == pytest.approx(tables[1].numpy()[updated], abs=1e-5)
     assert np.array_equal(tables[0].numpy()[other], start[other])
-
-
-def test_hashed_crosses_spread_over_all_buckets_and_salts_give_independent_hashes():
-    user, item = (index.astype("uint64") for index in np.divmod(np.arange(40_000), 200))
-    in_numpy, salts = (np.right_shift, np.bitwise_xor), np.array([[0], [1]], "uint64")
-    first, second = (hashed_cross(user, item, salt, 64, *in_numpy) for salt in salts)
-    assert first.min() == 0
-    assert first.max() == 63
-    assert np.bincount(first.astype(int)) == pytest.approx(625, rel=0.25)
-    assert np.mean(first == second) == pytest.approx(1 / 64, abs=0.005)
-    in_tensorflow = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
-    same = hashed_cross(
-        tf.constant(user), tf.constant(item), np.array([1], "uint64"), 64, *in_tensorflow
-    )
-    assert np.array_equal(second, same.numpy())
