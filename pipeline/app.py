@@ -13,7 +13,8 @@ from pipeline.errors import UserError
 from pipeline.paths import MODEL, ROOT
 from pipeline.recommender import rating_files
 from pipeline.recommender.catalogue import Filters, Rated, caption
-from pipeline.recommender.recommender import Person, Recommender
+from pipeline.recommender.person import Person
+from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.taste_profile import by_decade, by_genre, difference
 
 MATCHES, RECOMMENDATIONS = 5, 20

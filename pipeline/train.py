@@ -10,47 +10,68 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from pipeline.artifact.folder import WEIGHTS, model_digest, write_model
+from pipeline.arrays import Array
+from pipeline.artifact.draws import Kept
+from pipeline.artifact.folder import model_digest, write_model
 from pipeline.config import load
 from pipeline.errors import run_stage
 from pipeline.files import replace_csv, replace_json, replacing, rounded
 from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODEL, PLOTS
+from pipeline.recommender.factors import Factors
+from pipeline.recommender.mixture import fit_shares
+from pipeline.recommender.network import Network
 from pipeline.recommender.scorer import Scorer
-from pipeline.tables.entities import read_counts
+from pipeline.settings.sections import Config
 from pipeline.tables.rows import read_rows
 from pipeline.tracking import logs, runs
 from pipeline.tracking.model import log_model
 
 
 def main() -> dict[str, float]:
-    """Run the stage on params.yaml; return the metrics of the best epoch, unrounded."""
+    """Run the stage on params.yaml; return the metrics of the last epoch, unrounded."""
     config = load()  # reports mistakes before the slow import of TensorFlow
     from pipeline.model import use_threads
-    from pipeline.model.network.export import arrays
+    from pipeline.model.checkpoint import Checkpoint
+    from pipeline.model.network.export import exported
     from pipeline.model.network.fit import fit
-    from pipeline.model.posterior.checkpoint import Checkpoint
     from pipeline.model.posterior.sampler import sample
 
     use_threads(config.train.threads)
     with runs.run(config):
         digests = {part: runs.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
-        checkpoint = Checkpoint(CHECKPOINT, [digests, asdict(config)])
-        network, points = fit(config, FEATURES, logs.log_epoch)
-        draws = sample(config, FEATURES, logs.log_draws, checkpoint)
-        best = dict(min(points, key=lambda point: point["valid_mse"]))
+        identity = [digests, asdict(config)]
+        epochs, sweeps = (Checkpoint(CHECKPOINT / part, identity) for part in ("network", "draws"))
+        trained, known, points = fit(config, FEATURES, logs.log_epoch, epochs)
+        network = exported(trained, known)
+        kept = sample(config, FEATURES, logs.log_draws, sweeps)
+        draws = (kept, mixed(config, network, kept)) if kept else None
+        best = dict(points[-1])
         with replacing(MODEL) as out:
-            network.save_weights(out / WEIGHTS)
-            write_model(out, arrays(network, *read_counts(FEATURES)), draws, config, FEATURES)
+            write_model(out, network, draws, config, FEATURES)
             valid, rating = read_rows(FEATURES, "valid")
             error = Scorer(out).predict(valid["user"], valid["item"]) - rating
             best["valid_mse"] = float(np.mean(error**2))
         logs.log_best(best)
         runs.tag_model(model_digest(MODEL))
-        checkpoint.remove()
+        for checkpoint in (epochs, sweeps):
+            checkpoint.remove()
         log_model(MODEL)
     replace_csv(PLOTS / "learning_curve.csv", pd.DataFrame(points))
     replace_json(METRICS / "train.json", rounded({**best, "epochs": len(points)}))
     return best
+
+
+def mixed(config: Config, network: tuple[Kept, dict[str, Array]], kept: Kept) -> dict[str, Array]:
+    """Fit how much the network and each member count; return the share of each draw."""
+    assert config.posterior is not None
+    names = config.posterior.members
+    scale = config.dataset.min_rating, config.dataset.max_rating
+    valid, rating = read_rows(FEATURES, "valid")
+    parts = Network(*network, scale[0]), Factors(kept, scale[0])
+    shares = fit_shares(*parts, len(names), scale, (valid["user"], valid["item"]), rating)
+    logs.log_shares(dict(zip(["network", *names], shares.tolist(), strict=True)))
+    draws = len(kept.draws) // len(names)
+    return {"shares": np.repeat(shares[1:] / draws, draws).astype(np.float32)}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Fit one peer and predict the test rows, in the environment of the peers.
 
 ``python -m benchmarks.peers.run MODULE.PEER FEATURES OUT.npy`` writes the predictions: float64, in
-the order of test.parquet, clipped to the scale. It prints the seconds of the fit and of prediction.
+the order of test.parquet, clipped to the scale. It prints the seconds of the fit and of prediction,
+and the sweeps over the ratings if its module has a number of them in SWEEPS.
 """
 
 import contextlib
@@ -20,7 +21,8 @@ def main(peer: str, features: str, out: str) -> None:
     """Time the peer, without reading the rows and importing its package."""
     module, name = peer.split(".")
     with contextlib.redirect_stdout(sys.stderr):  # some packages print
-        fit = import_module(f"benchmarks.peers.{module}").PEERS[name]
+        peers = import_module(f"benchmarks.peers.{module}")
+        fit, sweeps = peers.PEERS[name], getattr(peers, "SWEEPS", {})
         rows = read(Path(features))
         start = time.perf_counter()
         predict = fit(rows)
@@ -28,7 +30,8 @@ def main(peer: str, features: str, out: str) -> None:
         predictions = np.clip(predict(), rows.rating.min(), rows.rating.max())
         end = time.perf_counter()
     np.save(out, predictions.astype(np.float64))
-    print(json.dumps({"fit_seconds": fitted - start, "predict_seconds": end - fitted}))
+    told = {"fit_seconds": fitted - start, "predict_seconds": end - fitted}
+    print(json.dumps(told | ({"sweeps": sweeps[name]} if name in sweeps else {})))
 
 
 if __name__ == "__main__":

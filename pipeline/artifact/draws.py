@@ -1,4 +1,4 @@
-"""Posterior draws of all weights, as stored in ``draws.npz``."""
+"""Weights of users and titles, as stored: posterior draws, and the network's means as one draw."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -6,22 +6,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.arrays import Array, Ints
+from pipeline.artifact.formulas import Layout, LogScale
 
 
 class Draw(NamedTuple):
     """One posterior draw of all weights.
 
     Attributes:
-        users: weights of each user, laid out as ``Layout``: float16 [trained users + 1, n]; row 0:
-            any other user.
-        items: weights of each title: float16 [trained titles + 1, m]; row 0: any other title.
+        users: weights of each user, laid out as ``Layout``: float16 or float32 [trained users + 1,
+            n]; row 0: any other user.
+        items: weights of each title: the same [trained titles + 1, m]; row 0: any other title.
         map: prior map (5) from a title's attributes and the constant, for titles without ratings:
             float32 [attributes + 1, m].
         user_map: prior map (5) from a user's history, log-count and the constant: float32
             [history + 2, n].
         precision: prior precision of users' weights around their prior mean: float32 [n, n].
         noise: noise precision of each user: float32 [trained users + 1].
-        cuts: thresholds: float32 [grades - 1]; empty for the member ``normal``.
+        cuts: thresholds: float32 [grades - 1]; empty for the member ``normal`` and the network.
         intercept: float32 [].
     """
 
@@ -36,48 +37,65 @@ class Draw(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """The kept posterior draws, and the inputs that they need for a prediction.
+    """Kept draws, and the inputs that they need for a prediction.
 
     Attributes:
         draws: at least one.
-        attributes: all titles, as ``pipeline.model.posterior.attributes`` encodes them: float32
+        layout: how the weights are laid out.
+        attributes: all titles, as ``pipeline.model.inputs.attributes`` encodes them: float32
             [titles, columns].
         labels: attribute and vocabulary index of each column of ``attributes``.
         crossed: the columns of ``attributes`` that users have cross weights for: int64 [crosses].
         basis: right singular vectors of who rated what: a user's history is their sum over the n
-            rated titles / √n: float32 [trained titles + 1, components].
+            rated titles / n^power: float32 [trained titles + 1, components].
+        power: see ``basis``.
+        counts: scale of users' log-counts (7).
     """
 
     draws: list[Draw]
+    layout: Layout
     attributes: Array
     labels: list[tuple[str, int]]
     crossed: Ints
     basis: Array
+    power: float
+    counts: LogScale
 
 
-def save_draws(kept: Kept, path: Path) -> None:
-    """Write the kept draws to one .npz file."""
+def save_draws(kept: Kept, path: Path, **more: Any) -> None:
+    """Write the kept draws, and more arrays by name, to one .npz file."""
     fields: dict[str, Any] = {
         f"{i}/{name}": array
         for i, draw in enumerate(kept.draws)
         for name, array in draw._asdict().items()
     }
-    names = np.array([name for name, _ in kept.labels], str)
-    codes = np.array([code for _, code in kept.labels], np.int64)
     shared: dict[str, Any] = {
+        "layout": np.array(kept.layout),
         "attributes": kept.attributes,
-        "names": names,
-        "codes": codes,
+        "names": np.array([name for name, _ in kept.labels], str),
+        "codes": np.array([code for _, code in kept.labels], np.int64),
         "crossed": kept.crossed,
         "basis": kept.basis,
+        "power": np.array(kept.power),
+        "counts": np.array(kept.counts),
     }
-    np.savez(path, **shared, **fields)
+    np.savez(path, **shared, **more, **fields)
 
 
-def load_draws(path: Path) -> Kept:
-    """Read the file that ``save_draws`` wrote."""
+def load_draws(path: Path) -> tuple[Kept, dict[str, Array]]:
+    """Read the file that ``save_draws`` wrote: the kept draws, and all its arrays by name."""
     with np.load(path) as file:
-        number = sum(name.endswith("/users") for name in file.files)
-        draws = [Draw(*(file[f"{i}/{name}"] for name in Draw._fields)) for i in range(number)]
-        labels = list(zip(file["names"].tolist(), file["codes"].tolist(), strict=True))
-        return Kept(draws, file["attributes"], labels, file["crossed"], file["basis"])
+        arrays = dict(file)
+    number = sum(name.endswith("/users") for name in arrays)
+    embedding, wide = arrays["layout"].tolist()
+    kept = Kept(
+        draws=[Draw(*(arrays[f"{i}/{name}"] for name in Draw._fields)) for i in range(number)],
+        layout=Layout(embedding, bool(wide)),
+        attributes=arrays["attributes"],
+        labels=list(zip(arrays["names"].tolist(), arrays["codes"].tolist(), strict=True)),
+        crossed=arrays["crossed"],
+        basis=arrays["basis"],
+        power=float(arrays["power"]),
+        counts=LogScale(*arrays["counts"].tolist()),
+    )
+    return kept, arrays

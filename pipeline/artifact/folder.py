@@ -10,17 +10,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
+from pipeline.arrays import Array
 from pipeline.artifact.draws import Kept, save_draws
 from pipeline.errors import UserError
 from pipeline.files import replace_json
 from pipeline.settings.sections import Config
 
-WEIGHTS = "model.weights.h5"  # the network as Keras saves it
 NETWORK = "network.npz"  # the network as plain arrays: answering needs no TensorFlow
 DRAWS, SETTINGS = "draws.npz", "settings.json"
 TABLES = ("users.parquet", "items.parquet", "titles.parquet", "vocabularies.parquet")
@@ -28,20 +27,25 @@ RATINGS = "ratings.arrow"  # train and valid, sorted: the ratings of a user are 
 
 
 def write_model(
-    folder: Path, network: dict[str, Any], kept: Kept | None, config: Config, features: Path
+    folder: Path,
+    network: tuple[Kept, dict[str, Array]],
+    draws: tuple[Kept, dict[str, Array]] | None,
+    config: Config,
+    features: Path,
 ) -> None:
-    """Write all files of a model but WEIGHTS, which Keras saves.
+    """Write all files of a model.
 
     Args:
         folder: an existing folder.
-        network: the arrays that ``pipeline.model.network.export.arrays`` returns.
-        kept: the posterior draws; None without a posterior.
+        network: what ``pipeline.model.network.export.exported`` returns.
+        draws: the posterior draws, and ``shares``, the share of each in a prediction; None without
+            a posterior.
         config: the sections model, posterior and dataset.
         features: folder of the feature tables.
     """
-    np.savez(folder / NETWORK, **network)
-    if kept:
-        save_draws(kept, folder / DRAWS)
+    for name, stored in ((NETWORK, network), (DRAWS, draws)):
+        if stored:
+            save_draws(stored[0], folder / name, **stored[1])
     for name in TABLES:
         shutil.copyfile(features / name, folder / name)
     _write_ratings(folder / RATINGS, features)

@@ -10,8 +10,7 @@ import numpy as np
 
 from pipeline.arrays import Array
 
-PSEUDO_COUNT = 5.0  # (6): shrinks means as if 5 average ratings were added
-NOISE_PSEUDO_COUNT = 5.0  # (9): shrinks users' noise as if 5 usual squared errors were added
+NOISE_PSEUDO_COUNT = 40.0  # (9): shrinks users' noise as if 40 usual squared errors were added
 FAR = 1e4  # stands for infinity in (3) and (4): beyond all thresholds, yet finite in products
 
 GOLDEN_RATIO = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: its multiples spread evenly
@@ -60,26 +59,9 @@ class LogScale(NamedTuple):
         return np.where(counts > 0, scaled, 0).astype(np.float32)
 
 
-def rating_history(total: Any, count: Any, log_count: Any, scale: Any) -> tuple[Any, Any]:
-    """(6), (7): return history and log-count of users or titles, inputs of the network.
-
-    Args:
-        total, count: sum and number of earlier ratings [n], arrays or tensors.
-        log_count: log(1 + count) [n].
-        scale: mean and standard deviation of all ratings, then of log(1 + count).
-
-    Returns:
-        Mean rating, shrunk and standardised [n]; log-count, standardised [n].
-    """
-    mean, deviation, log_mean, log_deviation = scale
-    history = (total - count * mean) / (count + PSEUDO_COUNT) / deviation
-    return history, (log_count - log_mean) / log_deviation
-
-
 def hashed_cross(
     left: Any,
     right: Any,
-    salt: Any,
     buckets: int,
     shift_right: Callable[..., Any],
     xor: Callable[..., Any],
@@ -87,16 +69,14 @@ def hashed_cross(
     """(8): hash pairs of indices to buckets, with the finaliser of MurmurHash3.
 
     Args:
-        left, right: user and value: uint64 arrays or tensors whose shapes broadcast.
-        salt: index of the cross: uint64, broadcasts too. It separates equal pairs of different
-            crosses, which share the buckets.
+        left, right: user and title: uint64 arrays or tensors whose shapes broadcast.
         buckets: number of rows of the weight table.
         shift_right, xor: bitwise operations of NumPy or TensorFlow.
 
     Returns:
         uint64, in [0, buckets).
     """
-    key = left * 2**32 + right + (salt + 1) * GOLDEN_RATIO
+    key = left * 2**32 + right + GOLDEN_RATIO
     for factor in MURMUR_FACTORS:
         key = xor(key, shift_right(key, 33)) * factor
     return xor(key, shift_right(key, 33)) % buckets

@@ -25,9 +25,6 @@ SCHEMA = pa.schema(
 class BatchRecommender:
     """Lists the titles with the highest predictions for every user with ratings.
 
-    The network has no such matrix product, so without draws the whole catalogue is predicted for
-    each user.
-
     Args:
         recommender: the model.
         number: at most this many titles per user.
@@ -42,14 +39,13 @@ class BatchRecommender:
     ) -> None:
         self.recommender, self.number, self.filters = recommender, number, filters
         self._allowed = recommender.catalogue.matching(filters)
-        scorer = recommender.scorer
-        if scorer.draws:
-            step = max(1, len(scorer.draws) * scorer.layout.embedding // WIDTH)
-            self._draws = scorer.draws[::step]
-            parts = [*scorer.embeddings[::step], scorer.offset[::step].mean(0)[:, None]]
-            if scorer.layout.wide:
-                parts.append(scorer.attributes)
-            self._title_side = np.concatenate(parts, 1).T
+        factors = self._factors = recommender.scorer.explained
+        step = max(1, len(factors.draws) * factors.layout.embedding // WIDTH)
+        self._draws = factors.draws[::step]
+        parts = [*factors.embeddings[::step], factors.offset[::step].mean(0)[:, None]]
+        if factors.layout.wide:
+            parts.append(factors.attributes)
+        self._title_side = np.concatenate(parts, 1).T
 
     def lists(self) -> Iterator[pa.RecordBatch]:
         """Yield the lists of one chunk of users at a time, in SCHEMA, by user and rank."""
@@ -86,24 +82,20 @@ class BatchRecommender:
             user: rows of the user table [users].
             allowed: which titles may be listed for each user: bool [users, titles].
         """
-        scorer = self.recommender.scorer
-        if not scorer.draws:
-            item = np.broadcast_to(np.arange(allowed.shape[1]), allowed.shape)
-            return item, np.stack([scorer.scores(scorer.taste(row)) for row in user])
         approximate = np.where(allowed, self._approximate(user), -np.inf)
         candidates = min(CANDIDATES * self.number, approximate.shape[1])
         item = np.argpartition(approximate, -candidates)[:, -candidates:]
-        return item, scorer.pairs(user, item)
+        return item, self.recommender.scorer.pairs(user, item)
 
     def _approximate(self, user: Array) -> Array:
         """Return the mean latent scores over some draws [users, titles], up to a user's constant.
 
         What is the same for all titles of a user does not change their order and is left out.
         """
-        scorer = self.recommender.scorer
-        weights = [scorer.layout.split(scorer.user_weights(draw, user)) for draw in self._draws]
+        factors = self._factors
+        weights = [factors.layout.split(factors.of_users(draw, user)) for draw in self._draws]
         parts = [embedding / len(weights) for embedding, _, _ in weights]
         parts.append(np.ones((len(user), 1), np.float32))
-        if scorer.layout.wide:
+        if factors.layout.wide:
             parts.append(np.mean([crosses for _, _, crosses in weights], 0))
         return np.concatenate(parts, 1) @ self._title_side

@@ -7,14 +7,16 @@ the probit of Albert & Chib 1993). Numbers in parentheses are those of the equat
 docs/model.md.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.arrays import Array, Floats, Ints
-from pipeline.artifact.formulas import NOISE_PSEUDO_COUNT, LogScale
+from pipeline.artifact.formulas import NOISE_PSEUDO_COUNT
+from pipeline.recommender.factors import Factors, UserWeights
 from pipeline.recommender.grades import latent_moments
-from pipeline.recommender.scorer import Scorer, Taste
+from pipeline.recommender.network import Network
 
 ROUNDS = 8  # updates of latent scores, weights and noise
 
@@ -25,43 +27,58 @@ class UserPosterior(NamedTuple):
     Its mean is the prior mean plus ``covariance @ design[r] * pull[r]``, summed over ratings r.
 
     Attributes:
-        taste: posterior mean of the weights, and the noise.
+        user: posterior mean of the weights, and the noise.
         design: what each rating multiplies the weights with, [draws, ratings, m].
         pull: residual under the prior mean times the noise precision, [draws, ratings].
         covariance: covariance of the weights, [draws, m, m].
     """
 
-    taste: Taste
+    user: UserWeights
     design: Array
     pull: Array
     covariance: Array
 
 
 def fold_in(
-    scorer: Scorer, item: Ints, rating: Floats, trained: Taste | None = None
+    factors: Factors,
+    item: Ints,
+    rating: Floats,
+    trained: UserWeights | None = None,
+    network: Network | None = None,
 ) -> UserPosterior:
     """Compute the posterior of a user's weights.
 
     Args:
-        scorer: a model with draws.
+        factors: the weights of titles, and the prior of users.
         item: rows of the rated titles in the item table [n].
         rating: their ratings, on the scale [n].
-        trained: the taste of a user of the training data. It is returned as it is; only design,
-            pull and covariance are computed, which attribute it to the ratings.
+        trained: the weights of a user of the training data. They are returned as they are; only
+            design, pull and covariance are computed, which attribute them to the ratings.
+        network: the network that ``factors`` belong to; its ReLU layers explain a part of the
+            ratings.
     """
-    user = _Regression(scorer, item, rating)
-    weights: Floats = user.prior_mean
-    noise: Floats = user.usual_noise
+    regression = _Regression(factors, item, rating)
+    weights: Floats = regression.prior_mean
+    noise: Floats = regression.usual_noise
     if trained:
         weights, noise = trained.weights.astype(np.float64), trained.noise.astype(np.float64)
+    layers = _layers(network, item)
     for _ in range(1 if trained else ROUNDS):
-        target, variance = user.targets(weights, noise)
-        covariance, pull, weights = user.posterior(target, noise)
+        target, variance = regression.targets(weights, noise)
+        target = target - layers(weights)
+        covariance, pull, weights = regression.posterior(target, noise)
         if not trained:
-            noise = user.noise(target, variance, covariance, weights)
-    total = int(rating.sum()), len(rating)
-    taste = trained or Taste(0, total, weights.astype(np.float32), noise.astype(np.float32))
-    return UserPosterior(taste, user.design, pull, covariance)
+            noise = regression.noise(target, variance, covariance, weights)
+    user = trained or UserWeights(weights.astype(np.float32), noise.astype(np.float32))
+    return UserPosterior(user, regression.design, pull, covariance)
+
+
+def _layers(network: Network | None, item: Ints) -> Callable[[Floats], Array | float]:
+    """Return what the ReLU layers add to the scores of titles, as a function of the weights."""
+    if network is None:
+        return lambda _: 0.0
+    vectors = network.factors.embeddings[:, item]
+    return lambda weights: network.perceptron(weights, vectors)
 
 
 class _Regression:
@@ -73,16 +90,16 @@ class _Regression:
         usual_noise: median precision of users' ratings [draws].
     """
 
-    def __init__(self, scorer: Scorer, item: Ints, rating: Floats) -> None:
-        self.design = _design(scorer, item).astype(np.float64)
-        self.offset = scorer.offset[:, item].astype(np.float64)
-        self.rating, self.grade = rating, (rating - scorer.scale[0]).astype(int)
-        columns = _prior_columns(scorer, item)
-        self.prior_mean = np.array([columns @ draw.user_map for draw in scorer.draws], np.float64)
-        self.precision = np.array([draw.precision for draw in scorer.draws], np.float64)
-        self.usual_noise, self._by_user = scorer.noise
-        self._graded = np.array([len(draw.cuts) > 0 for draw in scorer.draws])
-        self._cuts = np.array([draw.cuts for draw in scorer.draws if len(draw.cuts)], np.float64)
+    def __init__(self, factors: Factors, item: Ints, rating: Floats) -> None:
+        self.design = _design(factors, item).astype(np.float64)
+        self.offset = factors.offset[:, item].astype(np.float64)
+        self.rating, self.grade = rating, (rating - factors.lowest).astype(int)
+        columns = _prior_columns(factors, item)
+        self.prior_mean = np.array([columns @ draw.user_map for draw in factors.draws], np.float64)
+        self.precision = np.array([draw.precision for draw in factors.draws], np.float64)
+        self.usual_noise, self._by_user = factors.noise
+        self._graded = np.array([len(draw.cuts) > 0 for draw in factors.draws])
+        self._cuts = np.array([draw.cuts for draw in factors.draws if len(draw.cuts)], np.float64)
         self._squares = np.matmul(self.design.swapaxes(1, 2), self.design)
 
     def targets(self, weights: Floats, noise: Floats) -> tuple[Floats, Floats]:
@@ -120,23 +137,22 @@ class _Regression:
         return np.matmul(self.design, weights[..., None])[..., 0]
 
 
-def _design(scorer: Scorer, item: Ints) -> Floats:
+def _design(factors: Factors, item: Ints) -> Floats:
     """(1): return what a title multiplies a user's weights with, for titles [n].
 
     Returns:
         float32 [draws, n, m], laid out as the weights are: embedding, 1, attributes.
     """
-    parts = [scorer.embeddings[:, item]]
-    if scorer.layout.wide:
+    parts = [factors.embeddings[:, item]]
+    if factors.layout.wide:
         one = np.ones((len(item), 1), np.float32)
-        wide = np.concatenate([one, scorer.attributes[item]], 1)
-        parts.append(np.broadcast_to(wide, (len(scorer.draws), *wide.shape)))
+        wide = np.concatenate([one, factors.attributes[item]], 1)
+        parts.append(np.broadcast_to(wide, (len(factors.draws), *wide.shape)))
     return np.concatenate(parts, 2)
 
 
-def _prior_columns(scorer: Scorer, item: Ints) -> Floats:
+def _prior_columns(factors: Factors, item: Ints) -> Floats:
     """(5): return x of a user who rated these titles: history, log-count (7) and 1."""
-    basis = scorer.basis[item[item < len(scorer.basis)]].astype(np.float32)
-    history = basis.sum(0) / max(1, len(item)) ** 0.5
-    log_scale = LogScale(*scorer.network.arrays["counts"])
-    return np.concatenate([history, log_scale(np.array([len(item)])), [1.0]])
+    basis = factors.basis[item[item < len(factors.basis)]].astype(np.float32)
+    history = basis.sum(0) / max(1, len(item)) ** factors.power
+    return np.concatenate([history, factors.counts(np.array([len(item)])), [1.0]])

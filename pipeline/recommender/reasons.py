@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Array
+from pipeline.recommender.factors import Factors
 from pipeline.recommender.fold_in import UserPosterior
-from pipeline.recommender.scorer import Scorer
 
 NOUNS = {
     "genres": "genre", "studios": "studio", "ratings": "number of ratings",
@@ -29,7 +29,8 @@ class Parts(NamedTuple):
         crosses: each attribute of the title in words, and the term of its cross with the user.
         rated: the contribution of each rated title [n].
         embedding: the rest of the product of embeddings, mainly that of the prior mean.
-        rest: the network, and the difference between a latent score and the expected rating.
+        rest: what these weights do not explain: the ReLU layers, and with draws the whole network
+            and the difference between a latent score and the expected rating.
     """
 
     base: float
@@ -50,11 +51,11 @@ class Reasons:
 
     Args:
         folder: the model's folder.
-        scorer: the same model, loaded.
+        factors: weights of the same model, loaded.
     """
 
-    def __init__(self, folder: Path, scorer: Scorer) -> None:
-        self.scorer = scorer
+    def __init__(self, folder: Path, factors: Factors) -> None:
+        self.factors = factors
         words = pq.read_table(folder / "vocabularies.parquet").to_pylist()
         self.words = {(word["feature"], word["index"]): word["value"] for word in words}
 
@@ -66,18 +67,16 @@ class Reasons:
             rows: rows of the titles in the item table [n].
             score: the user's predictions of these titles [n].
         """
-        scorer = self.scorer
-        if not scorer.draws:
-            return [Parts(0.0, 0.0, [], np.zeros(0), 0.0, float(value)) for value in score]
-        constant = float(np.mean([draw.intercept for draw in scorer.draws]))
-        embedding, bias, crosses = scorer.layout.split(posterior.taste.weights)
-        base = constant + (float(bias.mean()) if scorer.layout.wide else 0.0)
-        product = np.einsum("dtm,dm->t", scorer.embeddings[:, rows], embedding) / len(embedding)
+        factors = self.factors
+        constant = float(np.mean([draw.intercept for draw in factors.draws]))
+        embedding, bias, crosses = factors.layout.split(posterior.user.weights)
+        base = constant + (float(bias.mean()) if factors.layout.wide else 0.0)
+        product = np.einsum("dtm,dm->t", factors.embeddings[:, rows], embedding) / len(embedding)
         rated = self._rated(posterior, rows)
-        mean_crosses = crosses.mean(0) if scorer.layout.wide else None
+        mean_crosses = crosses.mean(0) if factors.layout.wide else None
         split = list[Parts]()
         for index, row in enumerate(rows):
-            title = float(scorer.offset[:, row].mean()) - constant
+            title = float(factors.offset[:, row].mean()) - constant
             named = self._crosses(mean_crosses, int(row)) if mean_crosses is not None else []
             left = float(product[index] - rated[index].sum())
             parts = Parts(base, title, named, rated[index], left, 0.0)
@@ -86,8 +85,8 @@ class Reasons:
 
     def _rated(self, posterior: UserPosterior, rows: Array) -> Array:
         """Return the contribution of each rated title to each title's score [titles, rated]."""
-        vectors = self.scorer.embeddings[:, rows]
-        back = np.matmul(vectors, posterior.covariance[:, : self.scorer.layout.embedding])
+        vectors = self.factors.embeddings[:, rows]
+        back = np.matmul(vectors, posterior.covariance[:, : self.factors.layout.embedding])
         drawn = np.matmul(back, posterior.design.swapaxes(1, 2)) * posterior.pull[:, None]
         return drawn.mean(0)
 
@@ -98,9 +97,9 @@ class Reasons:
             weights: the user's weights of crosses, mean over draws [m].
             row: the title's row in the item table.
         """
-        attributes, named = self.scorer.attributes[row], []
+        attributes, named = self.factors.attributes[row], []
         for column in np.flatnonzero(attributes):
-            name, code = self.scorer.labels[column]
+            name, code = self.factors.labels[column]
             noun = NOUNS.get(name, name)
             words = f"{noun} {self.words[name, code]}" if code else noun
             named.append((words, float(weights[column] * attributes[column])))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -14,10 +14,10 @@ from pipeline.arrays import Array
 from pipeline.artifact.folder import RATINGS
 from pipeline.errors import UserError
 from pipeline.recommender.catalogue import Catalogue, Filters, Rated
-from pipeline.recommender.fold_in import UserPosterior, fold_in
 from pipeline.recommender.ids import Ids
+from pipeline.recommender.person import Person, explained, told
 from pipeline.recommender.reasons import Parts, Reasons
-from pipeline.recommender.scorer import Scorer, Taste
+from pipeline.recommender.scorer import Scorer
 
 NO_FILTERS = Filters()
 MAX_TITLES = 10_000  # of one list
@@ -42,22 +42,6 @@ def check_request(number: int, diversity: float, names: Sequence[str]) -> None:
         raise UserError(f"{names[1]} {diversity}: from 0 to 1 is allowed.")
 
 
-class Person(NamedTuple):
-    """A user to recommend to.
-
-    Attributes:
-        taste: the user's side of the model.
-        item: rows of the rated titles in the item table [n].
-        rating: their ratings [n].
-        posterior: the posterior given these ratings; None for a user of the training data.
-    """
-
-    taste: Taste
-    item: Array
-    rating: Array
-    posterior: UserPosterior | None = None
-
-
 class Recommender:
     """The model, the catalogue and the users' ratings.
 
@@ -78,7 +62,7 @@ class Recommender:
         self._names = users["name"]
         ratings = feather.read_table(folder / RATINGS, memory_map=True)
         self._ratings = [ratings[name].combine_chunks().to_numpy() for name in ratings.column_names]
-        self._reasons = Reasons(folder, self.scorer)
+        self._reasons = Reasons(folder, self.scorer.explained)
 
     def user(self, query: str) -> Person:
         """Find a user of the data by id or name.
@@ -133,20 +117,12 @@ class Recommender:
         if not by_row:
             raise UserError("none of the rated titles is in the catalogue.")
         item, rating = np.array(list(by_row)), np.array(list(by_row.values()), np.float64)
-        posterior = self.posterior(item, rating)
-        return Person(posterior.taste, item, rating, posterior)
-
-    def posterior(self, item: Array, rating: Array, trained: Taste | None = None) -> UserPosterior:
-        """Fold in ratings, as ``fold_in`` does; without draws, only their sum and number count."""
-        if self.scorer.draws:
-            return fold_in(self.scorer, item, rating, trained)
-        none, total = np.zeros(0, np.float32), (int(rating.sum()), len(rating))
-        return UserPosterior(trained or Taste(0, total, none, none), none, none, none)
+        return told(self.scorer, item, rating)
 
     @cached_property
     def prior_scores(self) -> Array:
         """Predictions for a new user without ratings: float32 [titles]."""
-        return self.scorer.scores(self.posterior(np.zeros(0, int), np.zeros(0)).taste)
+        return self.scorer.scores(told(self.scorer, np.zeros(0, int), np.zeros(0)).taste)
 
     def recommend(
         self,
@@ -179,7 +155,7 @@ class Recommender:
         ]
         if not why:
             return titles
-        posterior = person.posterior or self.posterior(person.item, person.rating, person.taste)
+        posterior = person.posterior or explained(self.scorer, person)
         split = self._reasons.parts(posterior, rows, score[rows])
         reasons = (self._why(person, parts) for parts in split)
         return [title | {"why": named} for title, named in zip(titles, reasons, strict=True)]
@@ -220,9 +196,9 @@ class Recommender:
     @cached_property
     def _vectors(self) -> Array:
         """The embeddings of each title in all draws, side by side, scaled to length 1."""
-        if not self.scorer.draws or not self.scorer.layout.embedding:
+        vectors = np.concatenate(list(self.scorer.explained.embeddings), 1)
+        if not vectors.shape[1]:
             raise UserError("this model has no embeddings of titles to compare.")
-        vectors = np.concatenate(list(self.scorer.embeddings), 1)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
     def _diverse(self, score: Array, rows: Array, number: int, diversity: float) -> Array:

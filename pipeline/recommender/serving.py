@@ -17,7 +17,8 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 
 from pipeline.errors import UserError
 from pipeline.recommender.catalogue import Filters, Rated
-from pipeline.recommender.recommender import Person, Recommender, check_request
+from pipeline.recommender.person import Person
+from pipeline.recommender.recommender import Recommender, check_request
 
 REASON = Object([Property("what", "string"), Property("points", "double")])
 SIGNATURE = ModelSignature(

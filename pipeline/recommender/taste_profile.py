@@ -4,7 +4,8 @@ import numpy as np
 
 from pipeline.arrays import Array
 from pipeline.recommender.catalogue import Catalogue
-from pipeline.recommender.recommender import Person, Recommender
+from pipeline.recommender.person import Person
+from pipeline.recommender.recommender import Recommender
 
 MAX_GENRES = 12
 MIN_TITLES = 10  # the mean over fewer titles is mostly chance

@@ -12,14 +12,21 @@ from pipeline.plugins.hydra_plugins.from_root import from_root
 from pipeline.settings.sections import Config, Duckdb, Files, Model, Posterior
 
 SPLITS = ("auto", "random", "per_user", "cold_user", "cold_item", "predefined", "temporal")
-CROSSES = ("item", "genres", "type", "source", "studios")
 ATTRIBUTES = ("genres", "type", "source", "studios", "episodes", "year", "ratings")
+CROSSES = ("item", *ATTRIBUTES)
 MEMBERS = ("normal", "grades", "grades_common")
 MEMORY = re.compile(r"\d+(\.\d+)? ?([kmgt]i?)?b", re.IGNORECASE)  # as DuckDB parses it
 RENAMED = {  # keys of earlier versions: what to do with them
     "model.name": "remove it; it follows from the parts that model has",
     "features.min_titles": "it is called features.min_titles_per_value now",
     "posterior.history": "it is called posterior.history_components now",
+    "model.wide.learning_rate": "it is train.learning_rate now, for both parts",
+    "model.wide.l1": "remove it; the wide part has only l2 now",
+    "model.deep.learning_rate": "it is train.learning_rate now, for both parts",
+    "model.deep.l2": "remove it; the priors of the weights are learned",
+    "model.deep.attribute_embedding": "remove it; attributes are in the vectors of titles now",
+    "posterior.weight": "remove it; it is fitted to the validation rows",
+    "train.patience": "remove it; the learning rate falls to 0 over all of train.epochs",
     "evaluate.sample": "it is called evaluate.max_baseline_ratings now",
 }
 LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest allowed value
@@ -33,25 +40,21 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest allowed 
     "features.min_titles_per_value": (1, 1_000_000),
     "engine.threads": (1, 4096),
     "model.wide.buckets": (1, 2**30),
-    "model.wide.learning_rate": (1e-9, 100),
-    "model.wide.l1": (0, 1e9),
     "model.wide.l2": (0, 1e9),
     "model.deep.embedding": (1, 4096),
-    "model.deep.attribute_embedding": (1, 4096),
+    "model.deep.history_components": (1, 4096),
     "model.deep.dropout": (0, 0.99),
-    "model.deep.learning_rate": (1e-9, 100),
-    "model.deep.l2": (0, 1e9),
     "posterior.embedding": (1, 512),
     "posterior.history_components": (1, 4096),
     "posterior.sweeps": (2, 100_000),
     "posterior.burn_in": (0, 100_000),
     "posterior.keep_every": (1, 1000),
-    "posterior.weight": (0, 1),
     "train.seed": (0, 2**31),
     "train.threads": (1, 4096),
     "train.batch_size": (1, 2**24),
     "train.epochs": (1, 10_000),
-    "train.patience": (1, 10_000),
+    "train.learning_rate": (1e-9, 100),
+    "train.divergence_weight": (0, 1000),
     "evaluate.seed": (0, 2**31),
     "evaluate.bootstrap": (10, 100_000),
     "evaluate.max_baseline_ratings": (1000, 2**31),
@@ -66,8 +69,8 @@ def check_names(settings: DictConfig) -> None:
         UserError: the first such key, and what to do with it.
     """
     for key, advice in RENAMED.items():
-        section, name = key.split(".")
-        values = settings.get(section)
+        section, _, name = key.rpartition(".")
+        values = OmegaConf.select(settings, section)
         if isinstance(values, Mapping) and name in values:
             raise UserError(f"{key} is a setting of an earlier version: {advice}.")
 
@@ -112,6 +115,8 @@ def _check_model(model: Model) -> None:
             raise UserError(f"model.deep.units: a layer has at least 1 unit, not {units}.")
     if model.wide:
         _check_choices("model.wide.crosses", model.wide.crosses, CROSSES)
+    if model.deep:
+        _check_choices("model.deep.attributes", model.deep.attributes, ATTRIBUTES)
 
 
 def _check_posterior(settings: Posterior) -> None:

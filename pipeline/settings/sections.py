@@ -73,8 +73,6 @@ class Wide:
 
     crosses: list[str]
     buckets: int
-    learning_rate: float
-    l1: float
     l2: float
 
 
@@ -83,11 +81,10 @@ class Deep:
     """Settings of the deep part."""
 
     embedding: int
-    attribute_embedding: int
+    history_components: int
+    attributes: list[str]
     units: list[int]
     dropout: float
-    learning_rate: float
-    l2: float
 
 
 @dataclass
@@ -116,7 +113,6 @@ class Posterior:
     sweeps: int
     burn_in: int
     keep_every: int
-    weight: float
 
 
 @dataclass
@@ -127,7 +123,8 @@ class Train:
     threads: int | None
     batch_size: int
     epochs: int
-    patience: int
+    learning_rate: float
+    divergence_weight: float
 
 
 @dataclass

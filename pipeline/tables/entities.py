@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array, Ints
+from pipeline.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,6 @@ def read_items(path: Path) -> Entities:
         codes=codes,
         words={name: int(code.max()) + 1 for name, code in codes.items()},
     )
-
-
-def read_counts(folder: Path) -> tuple[Ints, Ints, Ints]:
-    """Read sum and count of each title's training ratings, and the count of each user's."""
-    items, users = (pq.read_table(folder / f"{name}.parquet") for name in ("items", "users"))
-    columns = items["item_sum"], items["item_count"], users["user_count"]
-    total, item_count, user_count = (column.to_numpy() for column in columns)
-    return total, item_count, user_count
 
 
 def _stack(table: pa.Table, names: list[str]) -> Array:

@@ -39,10 +39,18 @@ def _watch(curve: str, step: int, value: float) -> None:
 
 
 def log_best(best: Mapping[str, float]) -> None:
-    """Log the figures of the best epoch, whose weights the model has."""
+    """Log the figures of the stored model: those of the last epoch, and of the whole."""
     import mlflow
 
     mlflow.log_metrics({f"best_{name}": value for name, value in best.items()})
+
+
+def log_shares(shares: Mapping[str, float]) -> None:
+    """Log how much the network and each posterior member count in a prediction."""
+    import mlflow
+
+    mlflow.log_metrics({f"share.{name}": share for name, share in shares.items()})
+    print("shares: " + ", ".join(f"{name} {share:.2f}" for name, share in shares.items()))
 
 
 def log_test(

@@ -1,15 +1,18 @@
 """Models small enough to train in a second."""
 
+import numpy as np
 from omegaconf import OmegaConf
 
-from pipeline.artifact.folder import WEIGHTS, write_model
+from pipeline.artifact.folder import write_model
 from pipeline.compose import compose
 from pipeline.config import check
-from pipeline.tables.entities import read_counts
 
 
 def model_settings(*overrides):
-    small = ["model.wide.buckets=4096", "model.deep.embedding=4", "model.deep.units=[8]"]
+    small = [
+        "model.wide.buckets=4096", "model.deep.embedding=4", "model.deep.history_components=5",
+        "model.deep.units=[8]",
+    ]  # fmt: skip
     model = next((o for o in overrides if o.startswith("model=")), "model=wide_deep")
     small = [o for o in small if o.split(".")[1] in model]
     return check(OmegaConf.create(compose([model, "train.batch_size=64", *small, *overrides])))
@@ -21,17 +24,27 @@ DRAWS = [
 ]  # fmt: skip
 
 
-def train(features, folder, *overrides):
-    """Train a small model into a folder; with draws unless ``posterior=none`` is given."""
-    from pipeline.model.network.export import arrays
+def train(features, folder, *overrides, share=0.9):
+    """Train a small model into a folder; with draws unless ``posterior=none`` is given.
+
+    The draws have this share of a prediction, and the network the rest.
+    """
+    train_network(features, folder, *overrides, share=share)
+    return folder
+
+
+def train_network(features, folder, *overrides, share=0.9):
+    """Train a small model into a folder, and return its network in Keras."""
+    from pipeline.model.checkpoint import Checkpoint
+    from pipeline.model.network.export import exported
     from pipeline.model.network.fit import fit
     from pipeline.model.posterior import sampler
-    from pipeline.model.posterior.checkpoint import Checkpoint
 
     draws = [] if "posterior=none" in overrides else DRAWS
     settings = model_settings("train.epochs=3", *draws, *overrides)
-    network, _ = fit(settings, features, lambda _: None)
-    kept = sampler.sample(settings, features, lambda *_: None, Checkpoint(folder / "c", 0))
-    network.save_weights(folder / WEIGHTS)
-    write_model(folder, arrays(network, *read_counts(features)), kept, settings, features)
-    return folder
+    checkpoints = [Checkpoint(folder / name, 0) for name in ("n", "d")]
+    network, known, _ = fit(settings, features, lambda _: None, checkpoints[0])
+    kept = sampler.sample(settings, features, lambda *_: None, checkpoints[1])
+    draws = (kept, {"shares": np.full(len(kept.draws), share / len(kept.draws))}) if kept else None
+    write_model(folder, exported(network, known), draws, settings, features)
+    return network

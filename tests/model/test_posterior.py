@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from pipeline.artifact.draws import Draw
 from pipeline.errors import UserError
+from pipeline.model.checkpoint import Checkpoint
+from pipeline.model.inputs.history import components
 from pipeline.model.posterior import sampler
 from pipeline.model.posterior.algebra import inner
-from pipeline.model.posterior.checkpoint import Checkpoint
 from pipeline.model.posterior.distributions import Random
-from pipeline.model.posterior.history import components
 from pipeline.model.posterior.ordered_probit import Grades, expected
 from pipeline.model.posterior.padded import padded
 from pipeline.recommender.scorer import Scorer
@@ -38,7 +38,7 @@ def sampled(features, folder, *overrides):
 
 def scorer(features, folder, *overrides):
     """The scorer of a trained model, by the draws alone: the network has no weight."""
-    return Scorer(train(features, folder, "posterior.weight=1", *overrides))
+    return Scorer(train(features, folder, *overrides, share=1))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), min_size=1, max_size=60))
@@ -58,7 +58,7 @@ def test_groups_hold_every_rating_once_with_its_user(pairs):
 
 def test_a_history_depends_on_who_rated_what_not_on_the_ratings():
     user, item = np.array([1, 1, 2, 2, 3]), np.array([1, 2, 1, 2, 3])
-    history, basis = components(user, item, (5, 4), most=3, seed=0)
+    history, basis = components(user, item, (5, 4), most=3, power=0.5, seed=0)
     assert history[1] == pytest.approx((basis[1] + basis[2]) / 2**0.5, abs=1e-5)
     assert history[1] == pytest.approx(history[2], abs=1e-5)
     assert abs(history[1] @ history[3]) < 1e-5

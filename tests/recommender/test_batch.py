@@ -45,7 +45,7 @@ def test_lists_of_all_users_are_those_of_each_user(request, model, filters):
 @pytest.mark.parametrize("network", ["wide", "deep"])
 def test_a_model_with_draws_and_only_one_part_lists_for_all_users_too(features, tmp_path, network):
     recommender = Recommender(train(features, tmp_path, f"model={network}"))
-    assert recommender.scorer.draws
+    assert recommender.scorer.posterior.draws
     assert_same_as_one_by_one(recommender, Filters())
 
 

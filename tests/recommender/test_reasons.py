@@ -8,24 +8,24 @@ from helpers.training import train
 from pipeline.recommender import taste_profile
 from pipeline.recommender.catalogue import Rated
 from pipeline.recommender.fold_in import fold_in
+from pipeline.recommender.person import explained
 from pipeline.recommender.reasons import Reasons
 from pipeline.recommender.recommender import Recommender
 
 
 def test_the_parts_of_a_prediction_sum_to_it_and_include_each_rated_title(models, recommender):
-    reasons, rows = Reasons(models, recommender.scorer), np.array([1, 5, ITEMS + 1])
+    scorer = recommender.scorer
+    reasons, rows = Reasons(models, scorer.explained), np.array([1, 5, ITEMS + 1])
     for person in (recommender.user("30"), recommender.newcomer([Rated("10", 10), Rated("20", 2)])):
-        posterior = person.posterior or recommender.posterior(
-            person.item, person.rating, person.taste
-        )
-        scores = recommender.scorer.scores(person.taste)[rows]
-        latent = recommender.scorer.latent(person.taste).mean(0)[rows]
+        posterior = person.posterior or explained(scorer, person)
+        scores = scorer.scores(person.taste)[rows]
+        latent = scorer.posterior.latent(person.taste.draws.weights).mean(0)[rows]
         split = reasons.parts(posterior, rows, scores)
         for parts, score, latent_score in zip(split, scores, latent, strict=True):
             assert parts.total() == pytest.approx(score, abs=1e-5)
             assert len(parts.rated) == len(person.item)
-            explained = parts.total() - parts.rest
-            assert explained == pytest.approx(latent_score, abs=1e-4), "rest is no latent score"
+            without_rest = parts.total() - parts.rest
+            assert without_rest == pytest.approx(latent_score, abs=1e-4), "rest is no latent score"
 
 
 def test_the_reasons_are_the_largest_positive_parts(recommender):
@@ -49,15 +49,16 @@ def test_a_model_with_only_one_part_gives_reasons_too(features, tmp_path, networ
 
 def test_the_shift_of_the_weights_is_the_same_for_a_new_and_for_a_trained_user(recommender):
     item, rating = np.array([1, 2, 3]), np.array([9.0, 3, 8])
-    new = fold_in(recommender.scorer, item, rating)
-    trained = fold_in(recommender.scorer, item, rating, new.taste)
+    factors = recommender.scorer.posterior
+    new = fold_in(factors, item, rating)
+    trained = fold_in(factors, item, rating, new.user)
     shifts = [
         np.einsum("dij,dnj,dn->di", user.covariance, user.design, user.pull)
         for user in (new, trained)
     ]
     assert shifts[0] == pytest.approx(shifts[1], abs=0.1)
-    assert trained.taste is new.taste
-    assert fold_in(recommender.scorer, item[:0], rating[:0]).pull.shape[1] == 0
+    assert trained.user is new.user
+    assert fold_in(factors, item[:0], rating[:0]).pull.shape[1] == 0
 
 
 def test_a_taste_profile_compares_genres_and_decades(recommender, monkeypatch):

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from helpers.tables import ITEMS
+from helpers.training import train
 
 from pipeline.errors import UserError
 from pipeline.recommender.catalogue import Rated
 from pipeline.recommender.fold_in import fold_in
-from pipeline.recommender.recommender import check_request
+from pipeline.recommender.recommender import Recommender, check_request
 from pipeline.tables.rows import read_rows
 
 
@@ -99,11 +100,16 @@ def test_unknown_ids_of_a_new_user_are_skipped_but_unknown_names_are_an_error(re
         recommender.newcomer([Rated("10", 9), Rated("Nonsense Xyz", 9)])
 
 
-def test_without_draws_there_are_lists_but_neither_reasons_nor_similar_titles(without_draws):
+def test_the_network_alone_gives_reasons_and_similar_titles_too(without_draws):
     titles = without_draws.recommend(without_draws.newcomer([Rated("10", 10)]), 3)
-    assert [row["why"] for row in titles] == [[], [], []]
+    assert any(row["why"] for row in titles)
+    assert len(without_draws.similar(1, 3)) == 3
+
+
+def test_a_model_with_a_wide_part_alone_has_no_similar_titles(features, tmp_path):
+    recommender = Recommender(train(features, tmp_path, "posterior=none", "model=wide"))
     with pytest.raises(UserError, match="no embeddings of titles to compare"):
-        without_draws.similar(1, 3)
+        recommender.similar(1, 3)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 
-def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset:
+def batches(columns: Any, size: int, seed: int | None = None, first: int = 0) -> tf.data.Dataset:
     """Slice columns into batches: one gather per column, no Python code per row.
 
     Args:
@@ -13,6 +13,7 @@ def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset
             (rows, ratings).
         size: rows per batch; the last batch of an epoch may be smaller.
         seed: shuffles each epoch anew, and batches never end. None: one epoch in the given order.
+        first: number of the first epoch: its order depends on it.
 
     Returns:
         Batches of tensors, nested like ``columns``.
@@ -38,4 +39,4 @@ def batches(columns: Any, size: int, seed: int | None = None) -> tf.data.Dataset
         return epoch(tf.random.experimental.stateless_shuffle(tf.range(n), seed=key))
 
     # Endless, because Keras restarts a finite data set and would repeat the first epoch's order.
-    return tf.data.Dataset.range(2**31).flat_map(shuffled).prefetch(2).with_options(options)
+    return tf.data.Dataset.range(first, 2**31).flat_map(shuffled).prefetch(2).with_options(options)

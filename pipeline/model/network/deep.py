@@ -1,87 +1,79 @@
-"""The deep part: embeddings and standardised numbers through ReLU layers."""
+"""The deep part: embeddings, their product, and ReLU layers, which generalise."""
 
 import keras
 import tensorflow as tf
 
-from pipeline.model.network.embedding import Table
+from pipeline.model.network.gaussian import GaussianMap, GaussianTable, Normal, product
+from pipeline.model.network.knowledge import Knowledge
 from pipeline.settings.sections import Deep
-from pipeline.tables.entities import Entities
 
 
 class DeepPart(keras.layers.Layer):
-    """Multilayer perceptron on embeddings, attributes and rating histories of user and title.
+    """Vectors of users and titles; a pair's score is their product plus a multilayer perceptron.
 
-    Attributes:
-        OF_USER: names of the inputs that depend on the user alone.
+    A vector is an embedding plus a linear map of what is known beside the ratings (13): who rated
+    what, and the title's attributes. So users with few ratings and titles without any have one.
+
+    Args:
+        settings: settings of the deep part.
+        known: what is known of users and titles.
+        epoch: number of training rows, over which the divergence of the maps is spread.
     """
 
-    OF_USER = ("user", "user_numbers", "user_history")
-
-    def __init__(self, settings: Deep, users: Entities, items: Entities) -> None:
+    def __init__(self, settings: Deep, known: Knowledge, epoch: int) -> None:
         super().__init__(name="deep")
-        self.users, self.items = users, items
-
-        def table(name: str, rows: int, size: int) -> Table:
-            start = keras.initializers.RandomNormal(stddev=0.01)
-            return Table(rows, size, embeddings_initializer=start, name=name)
-
-        self.user = table("user", users.n_trained + 1, settings.embedding)
-        self.item = table("item", items.n_trained + 1, settings.embedding)
-        self.attributes = {
-            name: table(name, size, settings.attribute_embedding)
-            for name, size in items.words.items()
-        }
-        self.hidden = keras.Sequential(
-            [
-                layer
-                for units in settings.units
-                for layer in (
-                    keras.layers.Dense(units, activation="relu"),
-                    keras.layers.Dropout(settings.dropout),
-                )
-            ]
+        self.width, self.attributes, self.epoch = settings.embedding, settings.attributes, epoch
+        self.user_inputs, self.item_inputs = (
+            tf.constant(inputs.columns) for inputs in (known.users, known.items)
         )
+        self.users = GaussianTable(known.user_counts, self.width, start=0.1, name="users")
+        self.items = GaussianTable(known.item_counts, self.width, start=0.1, name="items")
+        self.user_map, self.item_map = (
+            GaussianMap(inputs.sizes, self.width + 1, name)
+            for inputs, name in ((known.users, "user_map"), (known.items, "item_map"))
+        )
+        self.seed = keras.random.SeedGenerator()
+        self.dense = [keras.layers.Dense(units, activation="relu") for units in settings.units]
+        self.dropout = keras.layers.Dropout(settings.dropout)
         self.out = keras.layers.Dense(1, kernel_initializer="zeros")
 
     def call(
-        self, user: tf.Tensor, item: tf.Tensor, rows: tuple[tf.Tensor, tf.Tensor],
-        history: tf.Tensor, training: bool = False,
-    ) -> tf.Tensor:  # fmt: skip
+        self, user: tf.Tensor, item: tf.Tensor, row: tf.Tensor, training: bool = False
+    ) -> tuple[Normal, tf.Tensor]:
         """Score each pair.
 
         Args:
-            user, item: rows of the embedding tables, 0 without training ratings: int32 [n].
-            rows: rows of the user table and of the item table: int32 [n] each.
-            history: as ``WideDeep.histories`` returns it: float32 [n, 4].
-            training: whether dropout is on.
+            user, item: rows of the embeddings, 0 without training ratings: int32 [n].
+            row: row of the item table: int32 [n].
+            training: whether dropout is on, and the perceptron sees draws of the vectors.
 
         Returns:
-            float32 [n].
+            Scores; divergences from the prior: [n] each.
         """
-        inputs = tf.concat(list(self.inputs(user, item, rows, history).values()), 1)
-        return self.out(self.hidden(inputs, training=training))[:, 0]
+        (of_user, divergence), (of_item, more) = self.users(user), self.items(item)
+        mapped = (
+            self.user_map(tf.gather(self.user_inputs, user)),
+            self.item_map(tf.gather(self.item_inputs, row)),
+        )
+        p, q = (
+            own + both.columns(0, self.width)
+            for own, both in zip((of_user, of_item), mapped, strict=True)
+        )
+        score = product(p, q)
+        for both in mapped:
+            score += both.columns(self.width, self.width + 1).flat()
+        vectors = [self._draw(p), self._draw(q)] if training else [p.mean, q.mean]
+        hidden = tf.concat([*vectors, vectors[0] * vectors[1]], 1)
+        for layer in self.dense:
+            hidden = self.dropout(layer(hidden), training=training)
+        score = score._replace(mean=score.mean + self.out(hidden)[:, 0])
+        maps = (self.user_map.divergence() + self.item_map.divergence()) / self.epoch
+        return score, divergence + more + maps
 
-    def inputs(
-        self,
-        user: tf.Tensor,
-        item: tf.Tensor,
-        rows: tuple[tf.Tensor, tf.Tensor],
-        history: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
-        """Return the inputs of the first layer by name, in its order: float32 [n, size] each."""
-        return {
-            "user": self.user(user),
-            "item": self.item(item),
-            **{name: self.pooled(name, rows[1]) for name in self.attributes},
-            "user_numbers": tf.gather(self.users.numbers, rows[0]),
-            "item_numbers": tf.gather(self.items.numbers, rows[1]),
-            "user_history": history[:, :2],
-            "item_history": history[:, 2:],
-        }
+    def perceptron(self) -> list[tf.Variable]:
+        """Return the weights of the ReLU layers and the output layer."""
+        return [v for layer in (*self.dense, self.out) for v in layer.trainable_variables]
 
-    def pooled(self, name: str, row: tf.Tensor) -> tf.Tensor:
-        """Average the embeddings of a title's values of one attribute: float32 [n, size]."""
-        codes = tf.gather(self.items.codes[name], row)
-        present = tf.cast(codes >= 0, tf.float32)[..., None]
-        vectors = self.attributes[name](tf.maximum(codes, 0))
-        return tf.reduce_sum(vectors * present, 1) / tf.reduce_sum(present, 1)
+    def _draw(self, vectors: Normal) -> tf.Tensor:
+        noise = keras.random.normal(tf.shape(vectors.mean), seed=self.seed)
+        return vectors.mean + tf.sqrt(vectors.variance) * noise

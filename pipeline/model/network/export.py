@@ -1,117 +1,78 @@
-"""Exports the network as plain arrays for ``pipeline.recommender.network``, and reloads it."""
+"""Exports the trained network as plain arrays, with which NumPy answers without TensorFlow."""
 
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from omegaconf import OmegaConf
 
-from pipeline.arrays import Array, Ints
-from pipeline.artifact.folder import WEIGHTS, read_settings
-from pipeline.artifact.formulas import LogScale
+from pipeline.arrays import Array
+from pipeline.artifact.draws import Draw, Kept
+from pipeline.artifact.formulas import Layout, LogScale
 from pipeline.model.network.deep import DeepPart
+from pipeline.model.network.knowledge import POWER, Knowledge
 from pipeline.model.network.wide import WidePart
 from pipeline.model.network.wide_deep import WideDeep
-from pipeline.settings.sections import Model
-from pipeline.tables.entities import read_items, read_users
+
+FIXED = 1e6  # prior precision of a weight that the network does not have
 
 
-def arrays(model: WideDeep, item_sum: Ints, item_count: Ints, user_count: Ints) -> dict[str, Any]:
-    """Return the trained network as arrays, by name.
-
-    Args:
-        model: the trained network.
-        item_sum, item_count: sum and number of the training ratings of each title: int32 [titles].
-        user_count: number of training ratings of each user: int32 [users].
+def exported(model: WideDeep, known: Knowledge) -> tuple[Kept, dict[str, Array]]:
+    """Return the means of the weights as one draw, and what else a prediction needs, by name.
 
     Returns:
-        ``scale``: see ``WideDeep``; ``counts``: the ``LogScale`` of users in the posterior;
-        ``n_trained``: number of titles with training ratings; and what ``_wide`` and ``_deep``
-        return, for the parts that the network has.
+        The weights; vectors include what the maps (13) add. And ``kernel0``, ``bias0``, …, the
+        ReLU layers, with a deep part; ``pair``, the hashed weights of user × title, if crossed.
     """
-    exported: dict[str, Any] = {
-        "scale": model.scale.numpy(),
-        "counts": np.array(LogScale.fit(user_count)),
-        "n_trained": np.array(model.items.n_trained),
+    k, m = model.deep.width if model.deep else 0, known.attributes.shape[1]
+    crossed = known.columns(model.wide.crosses) if model.wide else np.zeros(0, np.int64)
+    width = k + 1 + len(crossed)
+    users = np.zeros((len(known.user_counts), width), np.float32)
+    items = np.zeros((len(known.item_counts), k + 1), np.float32)
+    maps = {
+        "user_map": np.zeros((known.basis.shape[1] + 2, width), np.float32),
+        "map": np.zeros((m + 1, k + 1), np.float32),
     }
-    if model.wide:
-        exported |= _wide(model.wide)
+    precision, more = np.full(width, FIXED), dict[str, Any]()
     if model.deep:
-        exported |= _deep(model, model.deep, item_sum, item_count)
-    return exported
-
-
-def _wide(wide: WidePart) -> dict[str, Any]:
-    """Return the weights (float32 [rows] each) and the crosses of titles, see ``WidePart``."""
-    return {
-        "user_bias": wide.user_bias.embeddings.numpy()[:, 0],
-        "item_bias": wide.item_bias.embeddings.numpy()[:, 0],
-        "cross": wide.cross.embeddings.numpy()[:, 0],
-        "codes": wide.codes,
-        "shares": wide.shares,
-        "salts": wide.salts,
-    }
-
-
-def _deep(model: WideDeep, deep: DeepPart, item_sum: Ints, item_count: Ints) -> dict[str, Any]:
-    """Return the layers, and the first one's product with the inputs of each title.
-
-    Returns:
-        ``kernel0``, ``bias0``, …: weights of the layers. ``hidden``: each title's inputs times
-        their rows of ``kernel0``: float32 [titles, units]. ``of_user``: rows of ``kernel0`` for
-        the user's inputs: bool [inputs]. ``user``, ``numbers``: embeddings and numbers of users:
-        float32 [users, …].
-    """
-    exported: dict[str, Any] = {}
-    layers = [layer for layer in deep.hidden.layers if layer.get_weights()] + [deep.out]
-    for number, layer in enumerate(layers):
-        exported[f"kernel{number}"], exported[f"bias{number}"] = layer.get_weights()
-    of_titles, of_user = _title_inputs(model, deep, item_sum, item_count)
-    return exported | {
-        "hidden": of_titles @ exported["kernel0"][~of_user],
-        "of_user": of_user,
-        "user": deep.user.embeddings.numpy(),
-        "numbers": model.users.numbers,
-    }
-
-
-def _title_inputs(
-    model: WideDeep, deep: DeepPart, item_sum: Ints, item_count: Ints
-) -> tuple[Array, Array]:
-    """Compute the inputs of the first layer that depend on the title alone.
-
-    Returns:
-        These inputs of all titles: float32 [titles, n]; and, for each input of the layer, whether
-        it depends on the user instead: bool [inputs].
-    """
-    row = np.arange(len(item_sum), dtype=np.int32)
-    user = 0 * row  # any user: inputs that depend on the user are left out
-    history = model.histories(
-        {
-            "user_sum": user, "user_count": user,
-            "item_sum": item_sum, "item_count": item_count,
-        }
-    )  # fmt: skip
-    item = tf.where(row <= model.items.n_trained, row, 0)
-    inputs = deep.inputs(user, item, (user, row), history)
-    widths = [columns.shape[1] for columns in inputs.values()]
-    of_user = np.repeat([name in deep.OF_USER for name in inputs], widths)
-    of_titles = [x.numpy() for name, x in inputs.items() if name not in deep.OF_USER]
-    return np.concatenate(of_titles, 1), of_user
-
-
-def restored(folder: Path) -> WideDeep:
-    """Rebuild the stored network of a model folder in Keras.
-
-    Raises:
-        UserError: ``folder`` holds no model.
-    """
-    settings: Any = OmegaConf.merge(OmegaConf.structured(Model), read_settings(folder)["model"])
-    model = WideDeep(
-        cast(Model, OmegaConf.to_object(settings)),
-        read_users(folder / "users.parquet"),
-        read_items(folder / "items.parquet"),
+        _add_deep(model.deep, known, users, items, maps)
+        precision[:k] = np.exp(-model.deep.users.log_prior.numpy())
+        for number, layer in enumerate([*model.deep.dense, model.deep.out]):
+            more[f"kernel{number}"], more[f"bias{number}"] = layer.get_weights()
+    if model.wide:
+        _add_wide(model.wide, users, items)
+        precision[k:] = np.exp(-model.wide.users.log_prior.numpy())
+        if model.wide.pair is not None:
+            more["pair"] = model.wide.pair.embeddings.numpy()[:, 0]
+    draw = Draw(
+        users=users,
+        items=items,
+        precision=np.diag(precision * model.divergence_weight).astype(np.float32),
+        noise=np.full(len(users), np.exp(-model.log_noise.numpy()), np.float32),
+        cuts=np.zeros(0, np.float32),
+        intercept=np.asarray(model.mean + model.intercept.numpy(), np.float32),
+        **maps,
     )
-    model.load_weights(folder / WEIGHTS)
-    return model
+    scale = LogScale.fit(known.user_counts)
+    inputs = known.attributes, known.labels, crossed, known.basis, POWER, scale
+    return Kept([draw], Layout(k, wide=True), *inputs), more
+
+
+def _add_deep(
+    deep: DeepPart, known: Knowledge, users: Array, items: Array, maps: dict[str, Array]
+) -> None:
+    """Add the vectors of users and titles to their weights, and fill in the maps."""
+    user_map, item_map = deep.user_map.means(), deep.item_map.means()
+    k = deep.width
+    users[:, : k + 1] += known.users.columns @ user_map
+    items += known.items.columns[: len(items)] @ item_map
+    users[:, :k] += deep.users.means()
+    items[:, :k] += deep.items.means()
+    maps["user_map"][:-1, : k + 1] = user_map
+    described = known.columns(deep.attributes)
+    maps["map"][described] = item_map[len(item_map) - len(described) :]
+
+
+def _add_wide(wide: WidePart, users: Array, items: Array) -> None:
+    """Add the biases, and the crosses of users, to their weights."""
+    of_users = wide.users.means()
+    users[:, users.shape[1] - of_users.shape[1] :] += of_users
+    items[:, -1:] += wide.items.means()

@@ -1,4 +1,4 @@
-"""Training of the network: Keras's fit, with early stopping and a guard against divergence."""
+"""Training of the network: Keras's fit, resumed after the last whole epoch of a killed run."""
 
 import math
 import sys
@@ -6,24 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import UserError
+from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.network.batches import batches
-from pipeline.model.network.wide_deep import WideDeep
+from pipeline.model.network.knowledge import Knowledge, know
+from pipeline.model.network.wide_deep import ROW, WideDeep
 from pipeline.settings.sections import Config
-from pipeline.tables.entities import read_items, read_users
+from pipeline.tables.entities import read_items
 from pipeline.tables.rows import read_rows
 
 Point = dict[str, float]  # epoch (from 1), train_mse, valid_mse
 
 
 class Curve(keras.callbacks.Callback):
-    """Records and reports the MSE of each epoch, and stops training that diverges."""
+    """Records and reports the MSE of each epoch, saves its state, and stops what diverges.
 
-    def __init__(self, report: Callable[[Point], None]) -> None:
+    Args:
+        report: called with each point of the curve.
+        checkpoint: where the state goes.
+    """
+
+    def __init__(self, report: Callable[[Point], None], checkpoint: Checkpoint) -> None:
         super().__init__()
-        self.report, self.points = report, list[Point]()
+        self.report, self.checkpoint, self.points = report, checkpoint, list[Point]()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Record one epoch.
@@ -34,47 +42,58 @@ class Curve(keras.callbacks.Callback):
         point = {"epoch": epoch + 1, "train_mse": logs["loss"], "valid_mse": logs["val_loss"]}
         if not all(map(math.isfinite, point.values())):
             raise UserError(
-                f"train: the loss is no longer finite ({point}); lower "
-                "model.deep.learning_rate or model.wide.learning_rate."
+                f"train: the loss is no longer finite ({point}); lower train.learning_rate."
             )
         self.points.append(point)
         self.report(point)
+        self.checkpoint.keep(0, epoch + 1, {name: np.array(x) for name, x in point.items()})
+        self.checkpoint.save(0, epoch + 1, self.model.state)
+
+
+def build(config: Config, features: Path) -> tuple[WideDeep, Knowledge]:
+    """Create the network, not yet trained, and what it knows of users and titles."""
+    keras.utils.set_random_seed(config.train.seed)
+    tf.config.experimental.enable_op_determinism()
+    rows, ratings = read_rows(features, "train")
+    titles = read_items(features / "items.parquet")
+    known = know(config.model, rows["user"], rows["item"], titles, config.train.seed)
+    scale = float(ratings.mean()), float(ratings.var()) or 1.0, len(ratings)
+    return WideDeep(config.model, known, scale), known
 
 
 def fit(
-    config: Config, features: Path, report: Callable[[Point], None]
-) -> tuple[WideDeep, list[Point]]:
-    """Train on the ``train`` rows and stop early on ``valid``; deterministic for a seed.
+    config: Config, features: Path, report: Callable[[Point], None], checkpoint: Checkpoint
+) -> tuple[WideDeep, Knowledge, list[Point]]:
+    """Train on the ``train`` rows; ``valid`` is only watched. Deterministic for a seed.
 
     Args:
         config: the sections model and train.
         features: folder of the feature tables.
         report: called after each epoch with its point of the learning curve.
+        checkpoint: an interrupted run resumes from it.
 
     Returns:
-        The network with the weights of its best epoch, and the points of all epochs.
+        The network, what it knows, and the points of all epochs.
 
     Raises:
         UserError: the training diverged.
     """
-    keras.utils.set_random_seed(config.train.seed)
-    tf.config.experimental.enable_op_determinism()
-    rows, ratings = read_rows(features, "train")
-    users, items = read_users(features / "users.parquet"), read_items(features / "items.parquet")
-    model = WideDeep(config.model, users, items)
-    model.adapt(rows, ratings)
-    model.compile(config.model)
-    curve, size = Curve(report), config.train.batch_size
-    early_stopping = keras.callbacks.EarlyStopping(
-        "val_loss", patience=config.train.patience, restore_best_weights=True
-    )
+    model, known = build(config, features)
+    (rows, ratings), (valid, truth) = (read_rows(features, part) for part in ("train", "valid"))
+    curve, size = Curve(report, checkpoint), config.train.batch_size
+    steps = math.ceil(len(ratings) / size)
+    model.compile(config.train, steps * config.train.epochs)
+    done = checkpoint.restore(0, model.state, config.train.epochs)
+    curve.points += [{n: x.item() for n, x in point.items()} for point in checkpoint.kept()[:done]]
+    inputs, watched = ({name: part[name] for name in ROW} for part in (rows, valid))
     model.fit(
-        batches((rows, ratings), size, config.train.seed),
-        steps_per_epoch=math.ceil(len(ratings) / size),
-        validation_data=batches(read_rows(features, "valid"), size),
+        batches((inputs, ratings), size, config.train.seed, first=done),
+        steps_per_epoch=steps,
+        validation_data=batches((watched, truth), size),
+        initial_epoch=done,
         epochs=config.train.epochs,
         shuffle=False,  # ``batches`` shuffles each epoch
         verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[curve, early_stopping],
+        callbacks=[curve],
     )
-    return model, curve.points
+    return model, known, curve.points

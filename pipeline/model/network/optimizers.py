@@ -1,14 +1,20 @@
-"""FTRL and AdaGrad that update only the embedding rows that a batch looked up.
+"""Adam that updates only the embedding rows that a batch looked up, and its learning rate.
 
 Keras's own optimizers update every row of an embedding table at every step. Here a sparse gradient
-(``tf.IndexedSlices``) goes to TensorFlow's sparse kernels; dense gradients stay with Keras.
-Cheng et al. (2016) train the wide part with FTRL and the deep part with AdaGrad.
+(``tf.IndexedSlices``) updates its rows alone, with the result of the dense update.
 """
 
+import math
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+MOMENTUM = 0.9  # decay of the mean of gradients, per step
+DECAY = 0.999  # of the mean of squared gradients, per step
+EPSILON = 1e-10
+WARM_UP = 0.3  # share of the steps in which the learning rate rises
+FIRST = 0.04  # first learning rate, as a share of the highest
 
 
 def summed_by_row(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
@@ -17,53 +23,81 @@ def summed_by_row(gradient: tf.IndexedSlices) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.math.unsorted_segment_sum(gradient.values, segments, tf.size(rows)), rows
 
 
-class SparseFtrl(keras.optimizers.Ftrl):
-    """FTRL-Proximal (McMahan et al. 2013); sparse gradients update only their rows."""
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate that rises and falls along half cosines (Smith & Topin 2017, arXiv 1708.07120).
 
-    def __init__(self, learning_rate: float, l1: float = 0.0, l2: float = 0.0) -> None:
-        super().__init__(
-            learning_rate, l1_regularization_strength=l1, l2_regularization_strength=l2
+    Args:
+        highest: learning rate after the first WARM_UP of the steps.
+        steps: number of all steps; at the last one the learning rate is next to 0.
+    """
+
+    def __init__(self, highest: float, steps: int) -> None:
+        self.highest, self.steps = highest, steps
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the learning rate of a step, from 0."""
+        done = tf.cast(step, tf.float32) / self.steps
+        rise = (1 - tf.cos(math.pi * tf.minimum(done / WARM_UP, 1))) / 2
+        fall = (1 + tf.cos(math.pi * tf.maximum(done - WARM_UP, 0) / (1 - WARM_UP))) / 2
+        share = tf.where(done < WARM_UP, FIRST + (1 - FIRST) * rise, fall)
+        return self.highest * share
+
+
+class SparseAdam(keras.optimizers.Optimizer):
+    """Adam (Kingma & Ba 2015); sparse gradients update only their rows.
+
+    Adam goes on moving a row, and its two means go on decaying, when it has no gradient. Here a row
+    makes these steps at once when it is touched next, so the result does not depend on how often
+    that is. Only the learning rate of the steps in between is taken to be the present one.
+    """
+
+    def build(self, variables: list[Any]) -> None:
+        """Create both means of each variable, and the last step of each row of a table."""
+        if self.built:
+            return
+        super().build(variables)
+        self.means, self.squares = (
+            self.add_optimizer_variables(variables, name) for name in ("mean", "square")
         )
+        self.last = [
+            self.add_variable(variable.shape[:1], dtype="int32", name="last")
+            for variable in variables
+        ]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update ``variable``: with a sparse gradient, only the rows in it."""
-        if not isinstance(gradient, tf.IndexedSlices):
-            super().update_step(gradient, variable, learning_rate)
-            return
         index = self._get_variable_index(variable)
-        summed, rows = summed_by_row(gradient)
-        tf.raw_ops.ResourceSparseApplyFtrlV2(
-            var=variable.handle,
-            accum=self._accumulators[index].value.handle,
-            linear=self._linears[index].value.handle,
-            grad=summed,
-            indices=rows,
-            lr=learning_rate,
-            l1=self.l1_regularization_strength,
-            l2=self.l2_regularization_strength,
-            l2_shrinkage=self.l2_shrinkage_regularization_strength,
-            lr_power=self.learning_rate_power,
-        )
-
-
-class SparseAdagrad(keras.optimizers.Adagrad):
-    """AdaGrad (Duchi et al. 2011); sparse gradients update, and L2 shrinks, only their rows."""
-
-    def __init__(self, learning_rate: float, l2: float = 0.0) -> None:
-        super().__init__(learning_rate)
-        self.l2 = l2
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update ``variable``: with a sparse gradient, only the rows in it."""
+        mean, square, last = self.means[index], self.squares[index], self.last[index]
+        step = tf.cast(self.iterations.value, tf.int32) + 1
         if not isinstance(gradient, tf.IndexedSlices):
-            super().update_step(gradient, variable, learning_rate)
+            mean.assign(MOMENTUM * mean + (1 - MOMENTUM) * gradient)
+            square.assign(DECAY * square + (1 - DECAY) * gradient**2)
+            variable.assign_sub(learning_rate * _direction(mean.value, square.value, step))
             return
         summed, rows = summed_by_row(gradient)
-        tf.raw_ops.ResourceSparseApplyAdagradV2(
-            var=variable.handle,
-            accum=self._accumulators[self._get_variable_index(variable)].value.handle,
-            lr=learning_rate,
-            epsilon=self.epsilon,
-            grad=summed + self.l2 * tf.gather(variable, rows),
-            indices=rows,
+        since = (step - tf.gather(last.value, rows))[:, None]
+        old_mean, old_square = tf.gather(mean.value, rows), tf.gather(square.value, rows)
+        new_mean = _power(MOMENTUM, since) * old_mean + (1 - MOMENTUM) * summed
+        new_square = _power(DECAY, since) * old_square + (1 - DECAY) * summed**2
+        steps = (MOMENTUM - _power(MOMENTUM, since)) / (1 - MOMENTUM)  # those without a gradient
+        before = tf.maximum(step - since, 1)
+        change = _direction(new_mean, new_square, step)
+        change += steps * _direction(old_mean, old_square, before)
+        last_steps = tf.fill(tf.shape(rows), step)
+        for table, values in ((mean, new_mean), (square, new_square), (last, last_steps)):
+            tf.raw_ops.ResourceScatterUpdate(
+                resource=table.value.handle, indices=rows, updates=values
+            )
+        tf.raw_ops.ResourceScatterSub(
+            resource=variable.handle, indices=rows, updates=learning_rate * change
         )
+
+
+def _direction(mean: tf.Tensor, square: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """Return the step of Adam, both means corrected for their start at 0."""
+    corrected = mean / (1 - _power(MOMENTUM, step))
+    return corrected / (tf.sqrt(square / (1 - _power(DECAY, step))) + EPSILON)
+
+
+def _power(base: float, exponent: tf.Tensor) -> tf.Tensor:
+    return tf.pow(base, tf.cast(exponent, tf.float32))

@@ -1,68 +1,68 @@
-"""The wide part: a linear model of biases and hashed crosses."""
+"""The wide part: a linear model of biases and crosses, which memorises."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from pipeline.artifact.formulas import hashed_cross
 from pipeline.model.network.embedding import Table
+from pipeline.model.network.gaussian import GaussianTable, Normal
+from pipeline.model.network.knowledge import Knowledge
 from pipeline.settings.sections import Wide
-from pipeline.tables.entities import Entities
+
+PAIR = "item"  # the cross user × title, which is hashed
 
 
 class WidePart(keras.layers.Layer):
-    """Biases of user and title, and weights of user × attribute crosses (8).
+    """Biases of user and title, each user's weights of the title's attributes, and user × title.
 
-    An attribute with several values, such as genres, adds the mean of their weights. The values of
-    all attributes of a title are columns side by side, so the crosses of a pair are one lookup.
+    The weights of user × attribute are exact. The cross user × title has as many values as there
+    are pairs; it is hashed (8), and only pairs of trained users and titles have a weight.
+
+    Args:
+        settings: settings of the wide part.
+        known: what is known of users and titles.
 
     Attributes:
-        codes: values that users are crossed with: int32 [titles, columns], -1 for padding.
-        shares: factors of the weights, 1 / number of values, 0 for padding: float32 [titles,
-            columns].
-        salts: index of the cross that a column belongs to: uint64 [columns].
+        attributes: the titles' crossed attributes: float32 [titles, m].
     """
 
-    def __init__(self, settings: Wide, users: Entities, items: Entities) -> None:
+    def __init__(self, settings: Wide, known: Knowledge) -> None:
         super().__init__(name="wide")
-        self.buckets = settings.buckets
+        self.attributes = tf.constant(known.crossed(settings.crosses))
+        width = 1 + self.attributes.shape[1]
+        self.users = GaussianTable(known.user_counts, width, start=0.01, name="users")
+        self.items = GaussianTable(known.item_counts, 1, start=0.01, name="items")
+        self.crosses, self.l2, self.buckets = settings.crosses, settings.l2, settings.buckets
+        self.pair: Table | None = None
+        if PAIR in settings.crosses:
+            self.pair = Table(settings.buckets, 1, embeddings_initializer="zeros", name="pair")
 
-        def weights(name: str, rows: int) -> Table:
-            return Table(rows, 1, embeddings_initializer="zeros", name=name)
-
-        self.user_bias = weights("user_bias", users.n_trained + 1)
-        self.item_bias = weights("item_bias", items.n_trained + 1)
-        self.cross = weights("cross", settings.buckets)
-
-        row = np.arange(len(items.numbers), dtype=np.int32)[:, None]
-        trained = np.where((row > 0) & (row <= items.n_trained), row, -1)
-        codes = [trained if name == "item" else items.codes[name] for name in settings.crosses]
-        shares = [(c >= 0) / np.maximum((c >= 0).sum(1, keepdims=True), 1) for c in codes]
-        salts = [np.full(c.shape[1], salt, np.uint64) for salt, c in enumerate(codes)]
-        no_column = np.zeros((len(row), 0), np.int32)
-        self.codes = np.concatenate([no_column, *codes], 1)
-        self.shares = np.concatenate([no_column, *shares], 1).astype(np.float32)
-        self.salts = np.concatenate([no_column[0], *salts]).astype(np.uint64)
-
-    def call(self, user: tf.Tensor, item: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
-        """Sum the biases and cross weights of each pair.
+    def call(
+        self, user: tf.Tensor, item: tf.Tensor, row: tf.Tensor
+    ) -> tuple[Normal, tf.Tensor, tf.Tensor]:
+        """Score each pair.
 
         Args:
-            user, item: rows of the bias tables, 0 without training ratings: int32 [n].
+            user, item: rows of the weights, 0 without training ratings: int32 [n].
             row: row of the item table: int32 [n].
 
         Returns:
-            float32 [n].
+            Scores; divergences from the prior; penalties of the hashed weights: [n] each.
         """
-        bucket = self._bucket(user[:, None], tf.gather(self.codes, row))
-        weights = self.cross(bucket)[..., 0] * tf.gather(self.shares, row)
-        mask = tf.cast(user > 0, tf.float32)  # user 0 would hash into other users' buckets
-        crossed = mask * tf.reduce_sum(weights, 1)
-        return self.user_bias(user)[:, 0] + self.item_bias(item)[:, 0] + crossed
+        (of_user, divergence), (of_item, more) = self.users(user), self.items(item)
+        one = tf.ones([tf.size(row), 1])
+        factors = tf.concat([one, tf.gather(self.attributes, row)], 1)
+        mean = tf.reduce_sum(of_user.mean * factors, 1) + of_item.mean[:, 0]
+        variance = tf.reduce_sum(of_user.variance * factors**2, 1) + of_item.variance[:, 0]
+        penalty = tf.zeros_like(mean)
+        if self.pair is not None:
+            known = tf.cast((user > 0) & (item > 0), tf.float32)
+            weight = known * self.pair(self._bucket(user, item))[:, 0]
+            mean, penalty = mean + weight, self.l2 / 2 * weight**2
+        return Normal(mean, variance), divergence + more, penalty
 
-    def _bucket(self, user: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
-        """(8): hash crosses to int32 [n, columns]; padding gets a bucket too, its share is 0."""
-        left, right = tf.cast(user, tf.uint64), tf.cast(tf.cast(code, tf.uint32), tf.uint64)
+    def _bucket(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
+        """(8): hash pairs to int32 [n]."""
+        left, right = tf.cast(user, tf.uint64), tf.cast(item, tf.uint64)
         shift_right, xor = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
-        bucket = hashed_cross(left, right, self.salts, self.buckets, shift_right, xor)
-        return tf.cast(bucket, tf.int32)
+        return tf.cast(hashed_cross(left, right, self.buckets, shift_right, xor), tf.int32)

@@ -6,84 +6,108 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.arrays import Array
-from pipeline.artifact.formulas import rating_history
 from pipeline.model.network.deep import DeepPart
-from pipeline.model.network.optimizers import SparseAdagrad, SparseFtrl
+from pipeline.model.network.gaussian import Normal
+from pipeline.model.network.knowledge import Knowledge
+from pipeline.model.network.optimizers import OneCycle, SparseAdam
 from pipeline.model.network.wide import WidePart
-from pipeline.settings.sections import Model
-from pipeline.tables.earlier import ROW
-from pipeline.tables.entities import Entities
+from pipeline.settings.sections import Model, Train
 
 STEPS = 32  # batches per call of the compiled loop: amortises the overhead of Python
+PERCEPTRON_RATE = 0.03  # learning rate of the ReLU layers, as a share of that of all else
+PERCEPTRON_DECAY = 20.0  # their decoupled weight decay: unrestrained they overfit at once
+ROW = ("user", "item")  # inputs of the network
 
 
 class WideDeep(keras.Model):
     """Predicts ratings: the training mean plus the wide part, the deep part, or both.
 
     ``model(rows)`` takes the columns named in ``ROW``, int32 [n] each, and returns float32 [n].
-    Call ``adapt`` before training.
+
+    Args:
+        settings: which parts, and their settings.
+        known: what is known of users and titles.
+        ratings: mean, variance and number of the training ratings.
 
     Attributes:
-        scale: mean and standard deviation of the ratings, then of the log-counts (7) of users and
-            of titles: float32 [6].
+        log_noise: logarithm of the noise variance σ² of the ratings: float32 [].
     """
 
-    def __init__(self, settings: Model, users: Entities, items: Entities) -> None:
+    def __init__(
+        self, settings: Model, known: Knowledge, ratings: tuple[float, float, int]
+    ) -> None:
         super().__init__(name="wide_deep")
-        self.users, self.items = users, items
-        self.wide = WidePart(settings.wide, users, items) if settings.wide else None
-        self.deep = DeepPart(settings.deep, users, items) if settings.deep else None
-        self.scale = self.add_weight(shape=(6,), trainable=False, name="scale")
+        self.mean, variance, number = ratings
+        self.trained = len(known.user_counts), len(known.item_counts)
+        self.wide = WidePart(settings.wide, known) if settings.wide else None
+        self.deep = DeepPart(settings.deep, known, number) if settings.deep else None
+        self.intercept = self.add_weight(shape=(), initializer="zeros", name="intercept")
+        half = keras.initializers.Constant(np.log(variance / 2))
+        self.log_noise = self.add_weight(shape=(), initializer=half, name="log_noise")
         self({name: tf.zeros(1, tf.int32) for name in ROW})  # the first call creates the weights
 
-    def adapt(self, rows: dict[str, Array], ratings: Array) -> None:
-        """Set ``scale`` from the training rows: columns [n] named in ``ROW``, and ratings [n]."""
-        counts = [np.log1p(rows[name]) for name in ("user_count", "item_count")]
-        columns = [ratings, *counts]
-        self.scale.assign([f for column in columns for f in (column.mean(), column.std() or 1)])
-
-    def call(self, rows: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+    def call(self, rows: dict[str, tf.Tensor]) -> tf.Tensor:
         """Predict the rating of each row, not clipped to the scale."""
-        pair = rows["user"], rows["item"]
-        user = tf.where(pair[0] <= self.users.n_trained, pair[0], 0)
-        item = tf.where(pair[1] <= self.items.n_trained, pair[1], 0)
-        total = tf.fill(tf.shape(user), self.scale.value[0])
+        return self.score(rows, training=False)[0].mean
+
+    def score(
+        self, rows: dict[str, tf.Tensor], training: bool
+    ) -> tuple[Normal, tf.Tensor, tf.Tensor]:
+        """Return the predictions of rows, divergences and penalties: [n] each."""
+        row = rows["item"]
+        user = tf.where(rows["user"] < self.trained[0], rows["user"], 0)
+        item = tf.where(row < self.trained[1], row, 0)
+        zero = tf.zeros(tf.shape(row))
+        score, divergence, penalty = Normal(zero + self.mean + self.intercept, zero), zero, zero
         if self.wide:
-            total += self.wide(user, item, pair[1])
+            wide, divergence, penalty = self.wide(user, item, row)
+            score += wide
         if self.deep:
-            total += self.deep(user, item, pair, self.histories(rows), training=training)
-        return total
+            deep, more = self.deep(user, item, row, training=training)
+            score, divergence = score + deep, divergence + more
+        return score, divergence, penalty
 
-    def histories(self, rows: dict[str, tf.Tensor]) -> tf.Tensor:
-        """(6), (7): history and log-count of the user, then of the title: float32 [n, 4]."""
-        mean, deviation, *log_scales = tf.unstack(self.scale.value)
-        columns: list[tf.Tensor] = []
-        for name, log_scale in (("user", log_scales[:2]), ("item", log_scales[2:])):
-            total, count = (tf.cast(rows[f"{name}_{of}"], tf.float32) for of in ("sum", "count"))
-            scale = (mean, deviation, *log_scale)
-            columns += rating_history(total, count, tf.math.log1p(count), scale)
-        return tf.stack(columns, 1)
+    def compile(self, settings: Train, steps: int) -> None:
+        """Set the optimizers, of all weights and of the ReLU layers, and their learning rate.
 
-    def compile(self, settings: Model) -> None:
-        """Set the optimizers, FTRL for wide and AdaGrad for deep, and the squared error as loss."""
-        self.parts: list[tuple[keras.Layer, keras.Optimizer]] = []
-        if wide := settings.wide:
-            self.parts.append((self.wide, SparseFtrl(wide.learning_rate, wide.l1, wide.l2)))
-        if deep := settings.deep:
-            self.parts.append((self.deep, SparseAdagrad(deep.learning_rate, deep.l2)))
+        Args:
+            settings: settings of the training.
+            steps: number of all steps of the training.
+        """
+        self.divergence_weight, rate = settings.divergence_weight, settings.learning_rate
+        slow = OneCycle(rate * PERCEPTRON_RATE, steps)
+        adam = keras.optimizers.AdamW(slow, weight_decay=PERCEPTRON_DECAY)
+        adam.exclude_from_weight_decay(var_names=["bias"])
+        self.optimizers = [SparseAdam(OneCycle(rate, steps)), adam]
+        for optimizer, variables in zip(self.optimizers, self.groups, strict=True):
+            optimizer.build(variables)
         super().compile(loss="mse", jit_compile=False, steps_per_execution=STEPS)
 
     def train_step(self, data: tuple[dict[str, tf.Tensor], tf.Tensor]) -> dict[str, Any]:
-        """Take one joint gradient step: one loss, and an optimizer per part."""
+        """Take one joint gradient step on the loss (11); report the squared error."""
         rows, ratings = data
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(rows, ratings, self(rows, training=True))
-        variables = [part.trainable_variables for part, _ in self.parts]
-        gradients = tape.gradient(loss, variables)
-        for (_, optimizer), gradient, variable in zip(
-            self.parts, gradients, variables, strict=True
-        ):
-            optimizer.apply(gradient, variable)
-        self._loss_tracker.update_state(loss, sample_weight=tf.size(ratings))
+            score, divergence, penalty = self.score(rows, training=True)
+            error = (score.mean - ratings) ** 2
+            noise = self.log_noise.value
+            misfit = (error + score.variance) * tf.exp(-noise) / 2 + noise / 2
+            loss = tf.reduce_mean(misfit + penalty + self.divergence_weight * divergence)
+        groups = self.groups
+        gradients = tape.gradient(loss, groups)
+        for optimizer, gradient, variables in zip(self.optimizers, gradients, groups, strict=True):
+            if variables:
+                optimizer.apply(gradient, variables)
+        self._loss_tracker.update_state(tf.reduce_mean(error), sample_weight=tf.size(ratings))
         return self.get_metrics_result()
+
+    @property
+    def groups(self) -> list[list[Any]]:
+        """The variables of each optimizer: those of the ReLU layers are the second group."""
+        perceptron = self.deep.perceptron() if self.deep else []
+        chosen = {id(variable) for variable in perceptron}
+        return [[v for v in self.trainable_variables if id(v) not in chosen], perceptron]
+
+    @property
+    def state(self) -> list[Any]:
+        """All that determines the rest of the training, for a checkpoint."""
+        return [*self.variables, *(v for each in self.optimizers for v in each.variables)]

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from pipeline.arrays import Array, Ints
 from pipeline.artifact.formulas import NOISE_PSEUDO_COUNT, Layout
-from pipeline.model.posterior.attributes import Description
+from pipeline.model.inputs.attributes import Description
 from pipeline.model.posterior.distributions import Random
 from pipeline.model.posterior.ordered_probit import Grades, expected
 from pipeline.model.posterior.padded import DTYPES, Padded
@@ -112,7 +112,7 @@ class Chain:
         self._draw_weights(self.users, self._item_design(), self._user_offset())
         self._draw_weights(self.items, self._user_design(), self._item_offset())
         residual = (self.latent - self.fitted)[: self.n]
-        self._draw_intercept(residual)
+        residual -= self._draw_intercept(residual)
         self._draw_noise(residual**2)
         return tf.reduce_mean(residual**2)
 
@@ -212,12 +212,15 @@ class Chain:
         side.weights.scatter_nd_update(tf.concat(entities, 0)[:, None], tf.concat(weights, 0))
         self.fitted.scatter_nd_update(tf.concat(indices, 0)[:, None], tf.concat(fitted, 0))
 
-    def _draw_intercept(self, residual: tf.Tensor) -> None:
-        """Draw ``w0`` from its normal posterior, under a flat prior."""
+    def _draw_intercept(self, residual: tf.Tensor) -> tf.Tensor:
+        """Draw ``w0`` from its normal posterior, under a flat prior; return its change."""
         precision = tf.gather(self.noise, self.user)
         total = tf.reduce_sum(precision)
         deviation = self.random.normal([]) / tf.sqrt(total)
-        self.intercept.assign_add(tf.reduce_sum(residual * precision) / total + deviation)
+        change = tf.reduce_sum(residual * precision) / total + deviation
+        self.intercept.assign_add(change)
+        self.fitted.assign_add(tf.fill(self.fitted.shape, change))
+        return change
 
     def _draw_noise(self, squared: tf.Tensor) -> None:
         """(9): draw the noise precisions, given squared residuals [n], then the usual variance."""

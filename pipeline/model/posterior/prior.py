@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.arrays import Array
+from pipeline.model.inputs.attributes import Description
 from pipeline.model.posterior.algebra import inner
-from pipeline.model.posterior.attributes import Description
 from pipeline.model.posterior.distributions import Random
 from pipeline.model.posterior.padded import Padded
 

@@ -14,12 +14,12 @@ from rich.progress import track
 
 from pipeline.arrays import Array, Floats
 from pipeline.artifact.draws import Draw, Kept
-from pipeline.artifact.formulas import LogScale
+from pipeline.artifact.formulas import Layout, LogScale
 from pipeline.errors import UserError
-from pipeline.model.posterior.attributes import attributes, describe
-from pipeline.model.posterior.checkpoint import Checkpoint
+from pipeline.model.checkpoint import Checkpoint
+from pipeline.model.inputs.attributes import attributes, describe
+from pipeline.model.inputs.history import components
 from pipeline.model.posterior.gibbs import Chain, Ratings
-from pipeline.model.posterior.history import components
 from pipeline.model.posterior.padded import padded
 from pipeline.settings.sections import Config, Posterior
 from pipeline.tables.entities import Entities, read_items
@@ -30,6 +30,7 @@ MEMBERS = {  # name: (ordered grades?, one noise precision for all users?)
     "grades": (True, False),
     "grades_common": (True, True),
 }
+POWER = 0.3  # of the number of ratings by which histories (5) are divided
 REPORT_EVERY = 10  # sweeps per point of the curve
 Report = Callable[[int, float], None]
 
@@ -51,10 +52,10 @@ def condition(
     shape = int(user.max()) + 1, items.n_trained + 1
     user_counts = np.bincount(user, minlength=shape[0])
     item_counts = np.bincount(item, minlength=n_titles)
-    columns, labels = attributes(settings, items, item_counts)
+    columns, labels = attributes(settings.attributes, items, item_counts)
     most = settings.history_components
-    of_users = components(user, item, shape, most, seed)
-    of_titles = components(item, user, shape[::-1], most, seed).columns
+    of_users = components(user, item, shape, most, POWER, seed)
+    of_titles = components(item, user, shape[::-1], most, POWER, seed).columns
     unrated = np.zeros((n_titles - shape[1], of_titles.shape[1]), np.float32)
     crossed = [i for i, (name, _) in enumerate(labels) if name in settings.crosses]
     return Ratings(
@@ -96,7 +97,9 @@ def sample(config: Config, features: Path, report: Report, checkpoint: Checkpoin
     for member in range(len(config.posterior.members)):
         _run_chain(config, member, data, mean, report, checkpoint)
     draws = [Draw(**arrays) for arrays in checkpoint.kept()]
-    return Kept(draws, data.attributes, data.labels, data.crossed, data.basis)
+    layout = Layout(config.posterior.embedding if config.model.deep else 0, bool(config.model.wide))
+    inputs = data.attributes, data.labels, data.crossed, data.basis, POWER
+    return Kept(draws, layout, *inputs, LogScale.fit(np.bincount(rows["user"])))
 
 
 def _run_chain(

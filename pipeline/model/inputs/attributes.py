@@ -6,7 +6,6 @@ import numpy as np
 
 from pipeline.arrays import Array, indicators
 from pipeline.artifact.formulas import LogScale
-from pipeline.settings.sections import Posterior
 from pipeline.tables.entities import Entities
 
 
@@ -23,12 +22,12 @@ class Description(NamedTuple):
 
 
 def attributes(
-    settings: Posterior, items: Entities, counts: Array
+    names: list[str], items: Entities, counts: Array
 ) -> tuple[Array, list[tuple[str, int]]]:
     """Encode titles' attributes: indicators / √(number of values), standardised numbers / 2.
 
     Args:
-        settings: which attributes.
+        names: which attributes; any that is not one, such as the title itself, is left out.
         items: the item table.
         counts: number of training ratings of each title: integers [titles].
 
@@ -39,10 +38,11 @@ def attributes(
     numbers["ratings"] = LogScale.fit(counts)(counts)
     parts = [np.zeros((len(items.numbers), 0), np.float32)]
     labels: list[tuple[str, int]] = []
-    for name in settings.attributes:
+    for name in names:
         if name in numbers:
             parts.append(numbers[name][:, None] / 2)
             labels.append((name, 0))
+        if name not in items.codes:
             continue
         marks = indicators(items.codes[name], items.words[name])
         marks /= np.sqrt(np.maximum(marks.sum(1, keepdims=True), 1))

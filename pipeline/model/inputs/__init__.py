@@ -1,0 +1,1 @@
+"""What the network and the posterior know of users and titles beyond ratings."""
