@@ -9,9 +9,10 @@ The results go to benchmarks/results/newcomers.json, and from there to a sentenc
 docs/benchmarks.md; ``--readme`` only rewrites the document.
 """
 
+import copy
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,12 @@ from pipeline.files import replace_json
 from pipeline.paths import FEATURES, MODEL
 from pipeline.tables.raw import SCORES_CSV
 
+if TYPE_CHECKING:
+    from pipeline.recommender.scorer import Scorer
+
 DATASET = "mal_real"
 HELD_OUT = 0.2  # share of users
+PARTS = {"whole": "The whole model", "network": "The network alone"}
 
 
 def deal(source: Path, folder: Path) -> None:
@@ -59,18 +64,33 @@ def trained(work: Path, source: Path, folder: Path, ratings: list[str]) -> None:
 
 
 def squared(work: Path) -> pd.DataFrame:
-    """Return user_id, item_id and squared error per test row, of a model trained on these users."""
-    rows = pd.read_parquet(work / FEATURES / "test.parquet")
+    """Return user_id, item_id and squared errors of test rows, by a model trained on these users.
+
+    The column ``seen whole`` is of the whole model, ``seen network`` of the network alone.
+    """
+    from pipeline.recommender.scorer import Scorer
+
+    rows, scorer = pd.read_parquet(work / FEATURES / "test.parquet"), Scorer(work / MODEL)
     for name in ("user", "item"):
         table = pd.read_parquet(work / FEATURES / f"{name}s.parquet")
         rows[f"{name}_id"] = table[f"{name}_id"].to_numpy()[rows[name]]
-    error = np.load(work / "predictions.npy") - rows["rating"]
-    return rows.assign(seen=error**2)[["user_id", "item_id", "seen"]]
+    for part in PARTS:
+        predictions = only(scorer, part).predict(rows.user.to_numpy(), rows.item.to_numpy())
+        rows[f"seen {part}"] = (predictions - rows.rating) ** 2
+    return rows[["user_id", "item_id", *(f"seen {part}" for part in PARTS)]]
+
+
+def only(scorer: "Scorer", part: str) -> "Scorer":
+    """Return the model, or its network alone."""
+    found = copy.copy(scorer)
+    if part == "network":
+        found.posterior, found.shares = None, scorer.shares[:0]
+    return found
 
 
 def told(work: Path, folder: Path) -> pd.DataFrame:
-    """Return the same for the model that folds in the first halves after training."""
-    from pipeline.recommender.fold_in import fold_in
+    """Return the same for the model that folds in the first halves after training: ``told …``."""
+    from pipeline.recommender.person import told as newcomer
     from pipeline.recommender.scorer import Scorer
 
     scorer = Scorer(work / MODEL)
@@ -82,22 +102,30 @@ def told(work: Path, folder: Path) -> pd.DataFrame:
     parts = []
     for user, rows in second.groupby("user_id"):
         given = known.get(user, first[:0])
-        learned = fold_in(scorer, row[given.anime_id].to_numpy(), given.rating.to_numpy(float))
-        error = scorer.scores(learned.taste)[row[rows.anime_id]] - rows.rating
-        parts.append(pd.DataFrame({"user_id": user, "item_id": rows.anime_id, "told": error**2}))
+        ratings = row[given.anime_id].to_numpy(), given.rating.to_numpy(float)
+        columns = {"user_id": user, "item_id": rows.anime_id}
+        for part in PARTS:
+            model = only(scorer, part)
+            scores = model.scores(newcomer(model, *ratings).taste)[row[rows.anime_id]]
+            columns[f"told {part}"] = (scores - rows.rating) ** 2
+        parts.append(pd.DataFrame(columns))
     return pd.concat(parts)
 
 
 def table(results: dict[str, Any]) -> str:
-    """Format the figures as a sentence."""
-    low, high = results["more_ci95"]
-    told, seen = results["told"], results["seen"]
-    return (
+    """Format the figures as sentences."""
+    sentences = [
         f"Real ratings of {results['users']} users who were held out of training. The model gets "
-        f"half of their ratings afterwards, by fold-in: test MSE {told:.4f} on the other half, "
-        f"{told / seen - 1:+.1%} beside {seen:.4f} of a model trained with these halves "
-        f"(difference {told - seen:+.4f}, {low:+.4f} to {high:+.4f})."
-    )
+        f"half of their ratings afterwards, by fold-in, and predicts the other half."
+    ]
+    for part, title in PARTS.items():
+        low, high = results[part]["more_ci95"]
+        told, seen = results[part]["told"], results[part]["seen"]
+        sentences.append(
+            f"{title}: test MSE {told:.4f}, {told / seen - 1:+.1%} beside {seen:.4f} of a model "
+            f"trained with these halves (difference {told - seen:+.4f}, {low:+.4f} to {high:+.4f})."
+        )
+    return " ".join(sentences)
 
 
 def main() -> None:
@@ -115,9 +143,12 @@ def main() -> None:
             seen = squared(folder / "with")
             trained(folder / "without", source, folder, ["others"])
             both = seen.merge(told(folder / "without", folder), on=["user_id", "item_id"])
-        more = BOOTSTRAP.mean((both.told - both.seen).to_numpy(), both.user_id.to_numpy())
-        found = {"users": both.user_id.nunique(), "n": len(both), "more_ci95": more}
-        found |= {name: float(both[name].mean()) for name in ("told", "seen")}
+        found: dict[str, Any] = {"users": both.user_id.nunique(), "n": len(both)}
+        for part in PARTS:
+            squares = {name: both[f"{name} {part}"] for name in ("told", "seen")}
+            more = (squares["told"] - squares["seen"]).to_numpy()
+            found[part] = {name: float(square.mean()) for name, square in squares.items()}
+            found[part]["more_ci95"] = BOOTSTRAP.mean(more, both.user_id.to_numpy())
         replace_json(readme.results("newcomers"), {"machine": machine()} | found)
     readme.rewrite("newcomers", table)
 

@@ -1,4 +1,4 @@
-"""Ablation: the wide part, the deep part and both; and the whole model without each cross.
+"""Ablation of the network: the wide part, the deep part and both; and without each cross.
 
 ``python -m benchmarks.parts`` fits the models with several seeds to the training rows of each data
 set and compares their errors on the test rows.
@@ -35,32 +35,26 @@ from pipeline.paths import FEATURES, METRICS
 
 CLAIMED = ("mal_real", "ml-100k", "synthetic")
 SEEDS = {"models": 5, "crosses": 2}
-SHORT = "posterior.sweeps=40"  # crosses take a third of the time
+NETWORK = "posterior=none"
 
 
 def models(_: Path) -> dict[str, list[str]]:
-    """Return the names of the models, with their overrides."""
-    return {name: [f"model={name}"] for name in MODELS}
+    """Return the names of the networks, with their overrides."""
+    return {name: [f"model={name}", NETWORK] for name in MODELS}
 
 
 def crosses(work: Path) -> dict[str, list[str]]:
-    """Return overrides of the whole model, and of that without each cross, by the cross."""
+    """Return overrides of the network, and of that without each cross, by the cross."""
     from pipeline.tables.entities import read_items
 
     codes = read_items(work / FEATURES / "items.parquet").codes
     settings = OmegaConf.create(compose([]))
     wide = OmegaConf.select(settings, "model.wide.crosses")
-    drawn = OmegaConf.select(settings, "posterior.attributes")
-    found = {WHOLE: [SHORT]}
+    found = {WHOLE: [NETWORK]}
     for cross in wide:
         if cross not in codes or codes[cross].max() > 0:  # the titles have this attribute
-            rest = [[name for name in names if name != cross] for names in (wide, drawn)]
-            found[cross] = [
-                SHORT,
-                f"model.wide.crosses=[{','.join(rest[0])}]",
-                f"posterior.attributes=[{','.join(rest[1])}]",
-                f"posterior.crosses=[{','.join(rest[1])}]",
-            ]
+            rest = [name for name in wide if name != cross]
+            found[cross] = [NETWORK, f"model.wide.crosses=[{','.join(rest)}]"]
     return found
 
 

@@ -51,13 +51,12 @@ def sweep_flops(chain: Chain) -> float:
     return total
 
 
-def example_flops(settings: Deep, inputs: int) -> float:
+def example_flops(settings: Deep) -> float:
     """Count the operations of the ReLU layers per example, forward and backward (twice as many)."""
-    widths = [inputs, *settings.units, 1]
+    widths = [3 * settings.embedding, *settings.units, 1]
     return sum(6 * a * b for a, b in pairwise(widths))
 
 
-def example_bytes(settings: Deep, attributes: int) -> float:
-    """Count the bytes of embeddings that an example moves through memory."""
-    width = 2 * settings.embedding + attributes * settings.attribute_embedding
-    return TOUCHED * 4 * width
+def example_bytes(settings: Deep) -> float:
+    """Count the bytes of embeddings that an example moves: mean and variance, user and title."""
+    return TOUCHED * 4 * 4 * settings.embedding

@@ -64,7 +64,7 @@ def warm(folder: Path) -> tuple[dict[str, Any], list[int], list[int]]:
     recommender, draws = Recommender(folder), np.random.default_rng(0)
     users = recommender.users.of_row[draws.choice(recommender.raters, FIRST + CALLS)].tolist()
     found: dict[str, Any] = {"titles": recommender.scorer.n_titles - 1}
-    found |= {"users": len(recommender.raters), "draws": len(recommender.scorer.posterior.draws)}
+    found |= {"users": len(recommender.raters), "draws": len(recommender.scorer.explained.draws)}
     for name, why in (("with_reasons", True), ("without_reasons", False)):
         seconds = []
         for user in users:

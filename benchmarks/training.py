@@ -39,6 +39,7 @@ SIZES = (  # users, embedding, rows
     (USERS, 32, 2**20),
 )
 EPOCHS = 3
+COMPONENTS = "model.deep.history_components=64"  # as in experiment=full
 TABLES = {  # overrides of conf/
     "as many users and titles as Kaggle's": (
         "dataset.users=270033", "dataset.items=24905", "dataset.ratings=2400000",
@@ -56,15 +57,15 @@ def speed(users: int, embedding: int, rows: int) -> dict[str, Any]:
     """Time epochs of both in turns, after one epoch of warm-up each."""
     import keras
 
-    from benchmarks.networks import Ours, Stock, entities, ratings
+    from benchmarks.networks import Ours, Stock, inputs, ratings, scale
 
     keras.utils.set_random_seed(0)
-    config = settings(f"model.deep.embedding={embedding}")
+    config = settings(f"model.deep.embedding={embedding}", COMPONENTS)
     columns = ratings(rows, users, ITEMS)
-    known = entities(users, ITEMS)
+    known = inputs(config, columns, ITEMS)
     seconds: dict[str, list[float]] = {"ours": [], "stock": []}
     contenders = {
-        name: kind(config.model, *known, config.train.batch_size)
+        name: kind(config, known, scale(columns[1]), 1 + EPOCHS)
         for name, kind in (("ours", Ours), ("stock", Stock))
     }
     for _ in range(1 + EPOCHS):
@@ -86,17 +87,22 @@ def race(features: Path) -> dict[str, Any]:
     """Train both on the same ratings; time both to the best MSE of the worse one."""
     import keras
 
-    from benchmarks.networks import Ours, Stock
-    from pipeline.tables.entities import read_items, read_users
+    from benchmarks.networks import Ours, Stock, scale
+    from pipeline.model.network.knowledge import know
+    from pipeline.model.network.wide_deep import ROW
+    from pipeline.tables.entities import read_items
     from pipeline.tables.rows import read_rows
 
-    config, curves = settings(), {}
-    known = read_users(features / "users.parquet"), read_items(features / "items.parquet")
-    columns, valid = read_rows(features, "train"), read_rows(features, "valid")
+    config, curves = settings(COMPONENTS), {}
+    columns, valid = (
+        ({name: rows[name] for name in ROW}, rating)
+        for rows, rating in (read_rows(features, part) for part in ("train", "valid"))
+    )
+    titles = read_items(features / "items.parquet")
+    known = know(config.model, columns[0]["user"], columns[0]["item"], titles, seed=0)
     for name, kind in (("ours", Ours), ("stock", Stock)):
         keras.utils.set_random_seed(0)
-        contender = kind(config.model, *known, config.train.batch_size)
-        contender.model.adapt(*columns)
+        contender = kind(config, known, scale(columns[1]), EPOCHS)
         curve, took = [], 0.0
         for _ in range(EPOCHS):
             start = time.perf_counter()
@@ -134,17 +140,16 @@ def shares(features: Path, ours: float) -> dict[str, Any]:
     sweep = tf.function(chain.sweep, autograph=False)
     seconds, most = peak.best(lambda: float(sweep())), peak.machine_peak(os.cpu_count() or 1)
     flops = peak.sweep_flops(chain) / seconds / 1e9
-    deep, attributes = config.model.deep, len(items.words)
-    inputs = 2 * deep.embedding + attributes * deep.attribute_embedding + 8
+    deep = config.model.deep
     return {
         **{name: round(figure, 1) for name, figure in most.items()},
         "ratings": len(rating),
         "sweep_seconds": round(seconds, 3),
         "sweep_gflops": round(flops, 1),
         "sweep_share": round(flops / most["gflops"], 3),
-        "network_share": round(ours * peak.example_flops(deep, inputs) / most["gflops"] / 1e9, 3),
+        "network_share": round(ours * peak.example_flops(deep) / most["gflops"] / 1e9, 3),
         "network_copy_share": round(
-            ours * peak.example_bytes(deep, attributes) / most["copy_gb_per_second"] / 1e9, 3
+            ours * peak.example_bytes(deep) / most["copy_gb_per_second"] / 1e9, 3
         ),
     }
 

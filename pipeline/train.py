@@ -1,4 +1,4 @@
-"""Stage train: fit Wide & Deep and draw its posterior; keep the best weights by validation MSE.
+"""Stage train: fit Wide & Deep and draw its posterior; weigh both by validation MSE.
 
 In: data/features. Out: models/trained (weights, settings and all tables that predictions need), the
 learning curve and metrics/train.json. The stage opens a run in MLflow and tags it with the digest
@@ -44,7 +44,8 @@ def main() -> dict[str, float]:
         trained, known, points = fit(config, FEATURES, logs.log_epoch, epochs)
         network = exported(trained, known)
         kept = sample(config, FEATURES, logs.log_draws, sweeps)
-        draws = (kept, mixed(config, network, kept)) if kept else None
+        shares = mixed(config, network, kept) if kept else {}
+        draws = (kept, {"shares": of_draws(kept, shares)}) if kept else None
         best = dict(points[-1])
         with replacing(MODEL) as out:
             write_model(out, network, draws, config, FEATURES)
@@ -52,6 +53,7 @@ def main() -> dict[str, float]:
             error = Scorer(out).predict(valid["user"], valid["item"]) - rating
             best["valid_mse"] = float(np.mean(error**2))
         logs.log_best(best)
+        best |= {f"share_{name}": share for name, share in shares.items()}
         runs.tag_model(model_digest(MODEL))
         for checkpoint in (epochs, sweeps):
             checkpoint.remove()
@@ -61,17 +63,24 @@ def main() -> dict[str, float]:
     return best
 
 
-def mixed(config: Config, network: tuple[Kept, dict[str, Array]], kept: Kept) -> dict[str, Array]:
-    """Fit how much the network and each member count; return the share of each draw."""
+def mixed(config: Config, network: tuple[Kept, dict[str, Array]], kept: Kept) -> dict[str, float]:
+    """Fit how much the network and each member count in a prediction; return it by name."""
     assert config.posterior is not None
     names = config.posterior.members
     scale = config.dataset.min_rating, config.dataset.max_rating
     valid, rating = read_rows(FEATURES, "valid")
     parts = Network(*network, scale[0]), Factors(kept, scale[0])
-    shares = fit_shares(*parts, len(names), scale, (valid["user"], valid["item"]), rating)
-    logs.log_shares(dict(zip(["network", *names], shares.tolist(), strict=True)))
-    draws = len(kept.draws) // len(names)
-    return {"shares": np.repeat(shares[1:] / draws, draws).astype(np.float32)}
+    fitted = fit_shares(*parts, len(names), scale, (valid["user"], valid["item"]), rating)
+    shares = dict(zip(["network", *names], fitted.tolist(), strict=True))
+    logs.log_shares(shares)
+    return shares
+
+
+def of_draws(kept: Kept, shares: dict[str, float]) -> Array:
+    """Divide the shares of the members equally among their draws: float32 [draws]."""
+    of_members = list(shares.values())[1:]  # the first is the network's
+    draws = len(kept.draws) // len(of_members)
+    return np.repeat(np.array(of_members, np.float32) / draws, draws)
 
 
 if __name__ == "__main__":

@@ -38,17 +38,16 @@ def draw(
 
 
 def learning_curve(curve: pd.DataFrame) -> Figure:
-    """Draw train_mse and valid_mse by epoch, and mark the best epoch."""
+    """Draw train_mse and valid_mse by epoch; the weights of the last one are kept."""
     figure, axes = canvas("Learning curve of the network", "epoch", MSE)
     axes.plot(
         curve.epoch, curve.train_mse, color=ORANGE, marker="o", label="training, with dropout"
     )
     axes.plot(curve.epoch, curve.valid_mse, color=BLUE, marker="o", label="validation")
-    best = curve.iloc[int(curve.valid_mse.argmin())]
-    axes.axvline(best.epoch, color=GREY, linestyle=":")
+    last = curve.iloc[-1]
     axes.annotate(
-        f"kept: epoch {best.epoch:.0f}, {best.valid_mse:.4f}",
-        (best.epoch, best.valid_mse), (-6, 40), textcoords="offset points", ha="right",
+        f"{last.valid_mse:.4f}",
+        (last.epoch, last.valid_mse), (0, 12), textcoords="offset points", ha="right",
     )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)

@@ -1,7 +1,7 @@
 """The Wide & Deep network's predictions in NumPy.
 
 A pair's score is formula (1) with the network's weights, plus the ReLU layers and the hashed weight
-of user × title (13). Numbers in parentheses are those of the equations in docs/model.md.
+of user × title (6). Numbers in parentheses are those of the equations in docs/model.md.
 """
 
 import copy

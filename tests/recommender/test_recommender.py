@@ -7,7 +7,7 @@ from helpers.training import train
 
 from pipeline.errors import UserError
 from pipeline.recommender.catalogue import Rated
-from pipeline.recommender.fold_in import fold_in
+from pipeline.recommender.person import told
 from pipeline.recommender.recommender import Recommender, check_request
 from pipeline.tables.rows import read_rows
 
@@ -31,14 +31,16 @@ def test_a_title_without_ratings_is_predicted_from_its_attributes(recommender):
     assert odd > even + 1
 
 
-def test_a_new_user_is_predicted_well_from_six_ratings(features, recommender):
+@pytest.mark.parametrize("model", ["recommender", "without_draws"])
+def test_a_new_user_is_predicted_well_from_six_ratings(features, request, model):
+    recommender = request.getfixturevalue(model)
     rows, rating = read_rows(features, "train")
     test, true = read_rows(features, "test")
     errors, spread = [], []
     for user in range(1, 41):
         train_rows, test_rows = rows["user"] == user, test["user"] == user
         given = rows["item"][train_rows][:6], rating[train_rows][:6]
-        scores = recommender.scorer.scores(fold_in(recommender.scorer, *given).taste)
+        scores = recommender.scorer.scores(told(recommender.scorer, *given).taste)
         errors += list(scores[test["item"][test_rows]] - true[test_rows])
         spread += list(true[test_rows] - true.mean())
     assert np.mean(np.square(errors)) < 0.4 * np.mean(np.square(spread))

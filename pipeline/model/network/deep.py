@@ -11,7 +11,7 @@ from pipeline.settings.sections import Deep
 class DeepPart(keras.layers.Layer):
     """Vectors of users and titles; a pair's score is their product plus a multilayer perceptron.
 
-    A vector is an embedding plus a linear map of what is known beside the ratings (13): who rated
+    A vector is an embedding plus a linear map of what is known beside the ratings (6): who rated
     what, and the title's attributes. So users with few ratings and titles without any have one.
 
     Args:

@@ -19,7 +19,7 @@ def exported(model: WideDeep, known: Knowledge) -> tuple[Kept, dict[str, Array]]
     """Return the means of the weights as one draw, and what else a prediction needs, by name.
 
     Returns:
-        The weights; vectors include what the maps (13) add. And ``kernel0``, ``bias0``, …, the
+        The weights; vectors include what the maps (6) add. And ``kernel0``, ``bias0``, …, the
         ReLU layers, with a deep part; ``pair``, the hashed weights of user × title, if crossed.
     """
     k, m = model.deep.width if model.deep else 0, known.attributes.shape[1]

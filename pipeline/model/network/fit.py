@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,11 +28,19 @@ class Curve(keras.callbacks.Callback):
     Args:
         report: called with each point of the curve.
         checkpoint: where the state goes.
+
+    Attributes:
+        epoch: number of the current epoch, from 0.
     """
 
     def __init__(self, report: Callable[[Point], None], checkpoint: Checkpoint) -> None:
         super().__init__()
         self.report, self.checkpoint, self.points = report, checkpoint, list[Point]()
+        self.epoch = tf.Variable(0, dtype=tf.int64)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Give the batches of this epoch their order."""
+        self.epoch.assign(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Record one epoch.
@@ -84,11 +93,11 @@ def fit(
     steps = math.ceil(len(ratings) / size)
     model.compile(config.train, steps * config.train.epochs)
     done = checkpoint.restore(0, model.state, config.train.epochs)
+    curve.epoch.assign(done)
     curve.points += [{n: x.item() for n, x in point.items()} for point in checkpoint.kept()[:done]]
     inputs, watched = ({name: part[name] for name in ROW} for part in (rows, valid))
     model.fit(
-        batches((inputs, ratings), size, config.train.seed, first=done),
-        steps_per_epoch=steps,
+        batches((inputs, ratings), size, config.train.seed, curve.epoch),
         validation_data=batches((watched, truth), size),
         initial_epoch=done,
         epochs=config.train.epochs,

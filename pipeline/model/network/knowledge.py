@@ -12,7 +12,7 @@ from pipeline.model.inputs.history import History, components
 from pipeline.settings.sections import Model
 from pipeline.tables.entities import Entities
 
-POWER = 0.5  # of the number of ratings by which histories (13) are divided, as in SVD++
+POWER = 0.5  # of the number of ratings by which histories (6) are divided, as in SVD++
 
 
 class Inputs(NamedTuple):

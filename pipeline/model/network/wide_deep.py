@@ -84,21 +84,27 @@ class WideDeep(keras.Model):
         super().compile(loss="mse", jit_compile=False, steps_per_execution=STEPS)
 
     def train_step(self, data: tuple[dict[str, tf.Tensor], tf.Tensor]) -> dict[str, Any]:
-        """Take one joint gradient step on the loss (11); report the squared error."""
+        """Take one joint gradient step on the loss; report the squared error."""
         rows, ratings = data
         with tf.GradientTape() as tape:
-            score, divergence, penalty = self.score(rows, training=True)
-            error = (score.mean - ratings) ** 2
-            noise = self.log_noise.value
-            misfit = (error + score.variance) * tf.exp(-noise) / 2 + noise / 2
-            loss = tf.reduce_mean(misfit + penalty + self.divergence_weight * divergence)
+            loss, error = self.loss_of(rows, ratings)
         groups = self.groups
         gradients = tape.gradient(loss, groups)
         for optimizer, gradient, variables in zip(self.optimizers, gradients, groups, strict=True):
             if variables:
                 optimizer.apply(gradient, variables)
-        self._loss_tracker.update_state(tf.reduce_mean(error), sample_weight=tf.size(ratings))
+        self._loss_tracker.update_state(error, sample_weight=tf.size(ratings))
         return self.get_metrics_result()
+
+    def loss_of(
+        self, rows: dict[str, tf.Tensor], ratings: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """(11): return the loss of a batch, and the mean squared error of its predictions."""
+        score, divergence, penalty = self.score(rows, training=True)
+        error, noise = (score.mean - ratings) ** 2, self.log_noise.value
+        misfit = (error + score.variance) * tf.exp(-noise) / 2 + noise / 2
+        loss = tf.reduce_mean(misfit + penalty + self.divergence_weight * divergence)
+        return loss, tf.reduce_mean(error)
 
     @property
     def groups(self) -> list[list[Any]]:
