@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import arguments, readme
-from benchmarks.accuracy_table import OURS, PEERS, SHORT, SWEEPS, table
+from benchmarks.accuracy_table import NETWORK, OURS, OWN, PEERS, table
 from benchmarks.data import CACHE
 from benchmarks.environment import environment
 from benchmarks.process import ROOT, machine, measured
@@ -88,14 +88,14 @@ def compare(dataset: Dataset, data: Path, peers: list[str], python: Path) -> dic
         work = Path(name)
         prepare(work, dataset, data)
         features, took, files = work / FEATURES, {}, []
-        for contender in (OURS, SHORT, *peers):
+        for contender in (OURS, NETWORK, *peers):
             files.append(work / f"{contender}.npy")
-            if contender == SHORT:
-                short = f"posterior.sweeps={SWEEPS}"
-                measured("pipeline.compose", *overrides(dataset, data), short, cwd=work)
+            if contender == NETWORK:
+                alone = "posterior=none"
+                measured("pipeline.compose", *overrides(dataset, data), alone, cwd=work)
             took[contender] = (
                 fit_ours(work, files[-1])
-                if contender in (OURS, SHORT)
+                if contender in OWN
                 else fit_peer(contender, python, features, files[-1])
             )
             seconds, gb = took[contender]["fit_seconds"], took[contender]["peak_gb"]

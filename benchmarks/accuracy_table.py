@@ -4,9 +4,8 @@ from typing import Any
 
 from benchmarks import readme
 
-OURS, SHORT = "ours", "ours_short"
-SWEEPS = 40  # of the short chains
-OWN = {OURS: "**ours**", SHORT: f"ours, {SWEEPS} sweeps of each member"}
+OURS, NETWORK = "ours", "network"
+OWN = {OURS: "**ours**", NETWORK: "**ours, the network alone** (`posterior=none`)"}
 PEERS = {  # module.peer in benchmarks/peers: its name in the table
     "surprise.biases": "user + item bias (Surprise)",
     "lightgbm.trees": "gradient-boosted trees (LightGBM)",
@@ -32,7 +31,8 @@ def table(results: dict[str, Any]) -> str:
     """
     first, *others = results["datasets"]
     header = [
-        "test MSE", first["title"], "ours less it, 95 % interval", "users of ≤ 5 ratings",
+        "test MSE", first["title"], "ours less it, 95 % interval", "the network less it",
+        "users of ≤ 5 ratings",
         "fit", "memory", *(dataset["title"] for dataset in others),
     ]  # fmt: skip
     lines = [header]
@@ -42,17 +42,21 @@ def table(results: dict[str, Any]) -> str:
         figures = first["contenders"][name]
         low, high = figures["difference_ci95"]
         apart = "" if name == OURS else f"{figures['difference']:.3f}, {low:.3f} to {high:.3f}"
+        of_network = ""
+        if name not in OWN and "network_difference" in figures:
+            low, high = figures["network_difference_ci95"]
+            of_network = f"{figures['network_difference']:.3f}, {low:.3f} to {high:.3f}"
         few = "-" if figures["few_mse"] is None else f"{figures['few_mse']:.3f}"
         lines.append(
             [
-                label, mse(figures, name), apart, few,
+                label, mse(figures, name), apart, of_network, few,
                 f"{figures['fit_seconds']:.0f} s", f"{figures['peak_gb']:.1f} GB",
                 *(mse(dataset["contenders"].get(name), name) for dataset in others),
             ]
         )  # fmt: skip
     floors = [f"{d['noise_floor']:.3f}" if "noise_floor" in d else "" for d in results["datasets"]]
     if any(floors):
-        lines.append(["noise floor", floors[0], "", "", "", "", *floors[1:]])
+        lines.append(["noise floor", floors[0], "", "", "", "", "", *floors[1:]])
     return (
         f"{readme.markdown(lines)}\n\n{first['title']}: {first['n']:,} test ratings, "
         f"{first['few_n']:,} of them by users of ≤ 5. {readme.machine(results['machine'])}"

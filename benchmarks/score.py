@@ -1,6 +1,6 @@
-"""Compare predictions of the test rows: ``python -m benchmarks.score FEATURES OURS.npy PEER.npy…``.
+"""Compare predictions of the test rows: ``python -m benchmarks.score FEATURES OURS.npy NETWORK.npy PEER.npy…``.
 
-Prints figures per file as JSON. The first file is ours; differences from the others are paired, on
+Prints figures per file as JSON. The first two files are ours; differences from the others are paired, on
 the same rows and in the same resamples of users.
 """
 
@@ -21,11 +21,12 @@ FEW = 5  # most ratings in train and valid of a user with a short history
 Floats = NDArray[np.float64]
 
 
-def figures(squared: Floats, ours: Floats, user: Any, few: Any) -> dict[str, Any]:
-    """Return the MSE of one contender and its difference from ours, with 95 % intervals.
+def figures(squared: Floats, ours: Floats, network: Floats, user: Any, few: Any) -> dict[str, Any]:
+    """Return the MSE of one contender and its differences from ours, with 95 % intervals.
 
     Args:
-        squared, ours: squared errors of the contender and of our model on the same rows [n].
+        squared, ours, network: squared errors of the contender, of our model and of our network
+            alone on the same rows [n].
         user: user of each row [n]; the bootstrap draws whole users.
         few: rows of users with short histories: bool [n].
     """
@@ -34,6 +35,8 @@ def figures(squared: Floats, ours: Floats, user: Any, few: Any) -> dict[str, Any
         "ci95": BOOTSTRAP.mean(squared, user),
         "difference": float((ours - squared).mean()),
         "difference_ci95": BOOTSTRAP.mean(ours - squared, user),
+        "network_difference": float((network - squared).mean()),
+        "network_difference_ci95": BOOTSTRAP.mean(network - squared, user),
         "few_mse": float(squared[few].mean()) if few.any() else None,
     }
 
@@ -54,11 +57,11 @@ def score(features: Path, files: list[Path]) -> dict[str, Any]:
     user, rating = test["user"].to_numpy(), test["rating"].to_numpy()
     few = hardly_known(features, user)
     squared = {file.stem: (np.load(file) - rating) ** 2 for file in files}
-    ours = squared[files[0].stem]
+    ours, network = (squared[file.stem] for file in files[:2])
     return {
         "n": len(rating),
         "few_n": int(few.sum()),
-        "contenders": {name: figures(of, ours, user, few) for name, of in squared.items()},
+        "contenders": {name: figures(of, ours, network, user, few) for name, of in squared.items()},
     }
 
 
