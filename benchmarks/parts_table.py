@@ -34,8 +34,8 @@ def table(results: dict[str, Any]) -> str:
     ]
     return (
         f"{readme.markdown(lines)}\n\n{readme.markdown(left_out)}\n\n± is the 95 % interval over "
-        "seeds, that of a difference is over users. The lower table is of 2 seeds and shorter "
-        f"chains. {readme.machine(results['machine'])}"
+        "seeds, that of a difference is over users. All without posterior draws; the lower table "
+        f"is of 2 seeds. {readme.machine(results['machine'])}"
     )
 
 

@@ -1,7 +1,7 @@
-"""Compare predictions of the test rows: ``python -m benchmarks.score FEATURES OURS.npy NETWORK.npy PEER.npy…``.
+"""Compare predictions of the test rows: ``python -m benchmarks.score FEATURES FILE.npy…``.
 
-Prints figures per file as JSON. The first two files are ours; differences from the others are paired, on
-the same rows and in the same resamples of users.
+Prints figures per file as JSON. The first two files are our model and our network alone; their
+differences from the others are paired, on the same rows and in the same resamples of users.
 """
 
 import json

@@ -127,9 +127,10 @@ def test_every_peer_of_the_table_is_defined_in_its_module():
 
 
 def test_differences_are_paired_by_row_and_the_bootstrap_draws_whole_users(features):
-    for name, predictions in {"ours": [7.0, 7.0, 6.0], "peer": [8.0, 8.0, 5.0]}.items():
+    made = {"ours": [7.0, 7.0, 6.0], "network": [7.0, 7.0, 5.0], "peer": [8.0, 8.0, 5.0]}
+    for name, predictions in made.items():
         np.save(features / f"{name}.npy", np.array(predictions))
-    found = score.score(features, [features / "ours.npy", features / "peer.npy"])
+    found = score.score(features, [features / f"{name}.npy" for name in made])
     ours, peer = (found["contenders"][name] for name in ("ours", "peer"))
     assert (found["n"], found["few_n"]) == (3, 2)
     assert ours["mse"] == pytest.approx((1 + 0 + 4) / 3)
@@ -139,12 +140,14 @@ def test_differences_are_paired_by_row_and_the_bootstrap_draws_whole_users(featu
     # difference is -3, so that of every resample of users is -3 too.
     assert peer["difference"] == pytest.approx(-(3 + 1 + 5) / 3)
     assert peer["difference_ci95"] == pytest.approx((-3, -3))
+    assert peer["network_difference"] == pytest.approx(-(3 + 1 + 0) / 3)
 
 
 def test_the_accuracy_table_marks_a_peer_that_is_not_significantly_different():
     def figures(mse, low, high):
         return {
             "mse": mse, "difference": (low + high) / 2, "difference_ci95": [low, high],
+            "network_difference": high, "network_difference_ci95": [low, high],
             "few_mse": None, "fit_seconds": 12.3, "peak_gb": 0.5,
         }  # fmt: skip
 
@@ -152,8 +155,9 @@ def test_the_accuracy_table_marks_a_peer_that_is_not_significantly_different():
     dataset = {"title": "Films", "n": 1000, "few_n": 0, "contenders": known, "noise_floor": 1.0}
     results = {"machine": {"cpus": 2, "memory_gib": 23.5}, "datasets": [dataset]}
     lines = accuracy_table.table(results).splitlines()
-    assert lines[2] == "| **ours** | 1.200 |  | - | 12 s | 0.5 GB |"
-    assert "| ≈ 1.210 | -0.005, -0.020 to 0.010 | - |" in lines[3]
+    assert lines[2] == "| **ours** | 1.200 |  |  | - | 12 s | 0.5 GB |"
+    apart = "-0.005, -0.020 to 0.010 | 0.010, -0.020 to 0.010"
+    assert f"| ≈ 1.210 | {apart} | - |" in lines[3]
     assert lines[4].startswith("| noise floor | 1.000 |")
 
 

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees on the features of the model: a baseline, and the tool of a leak probe."""
+"""Gradient-boosted trees on rating histories and attributes: a baseline, and a leak probe."""
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -11,7 +11,7 @@ MAX_CATEGORIES = 255  # limit of scikit-learn's histogram trees; rarer values sh
 
 
 def inputs(rows: dict[str, Array], users: Entities, items: Entities) -> tuple[Array, list[int]]:
-    """Return the features of the model as one matrix.
+    """Return histories and attributes as one matrix.
 
     Args:
         rows: columns of ratings [n], as ``read_rows`` returns them.

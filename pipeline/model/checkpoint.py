@@ -1,4 +1,4 @@
-"""Checkpoint from which a killed run resumes: the state of its chain, and the kept draws."""
+"""Checkpoint from which a killed run resumes: of the network, or of the posterior's chains."""
 
 import hashlib
 import json
@@ -16,9 +16,10 @@ STATE = "state.npz"
 
 
 class Checkpoint:
-    """A folder with the kept draws and the state of the current chain after its last sweep.
+    """A folder with the state after the last sweep of a chain, or the last epoch of the network.
 
-    The argument ``place`` of the methods is the chain's index in ``posterior.members``.
+    It also has what is kept of earlier steps: draws, or points of the learning curve. The argument
+    ``place`` of the methods is the chain's index in ``posterior.members``, 0 for the network.
 
     Args:
         folder: parent of the checkpoint; checkpoints with another identity in it are removed.

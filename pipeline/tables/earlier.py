@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 BLOCKS = 16  # random blocks of training rows; a row's history is the ratings in earlier blocks
 HISTORY = ("user_sum", "user_count", "item_sum", "item_count")  # sums and counts of ratings
-ROW = ("user", "item", *HISTORY)  # inputs of a model for one rating, all int32
+ROW = ("user", "item", *HISTORY)  # a rating and the histories of its user and title, all int32
 
 
 def with_blocks(train: "ibis.Table", seed: int) -> "ibis.Table":
@@ -22,14 +22,15 @@ def with_blocks(train: "ibis.Table", seed: int) -> "ibis.Table":
     The history of a row's user and title holds the ratings in *earlier* blocks: CatBoost's ordered
     target statistics (Prokhorenkova et al. 2018, arXiv 1706.09516), in blocks. So a history never
     holds the row's own rating. A leave-one-out history would reveal it: it is the total, which a
-    model can learn, minus the rating. Blocks also train the model on histories of every length.
+    model can learn, minus the rating. Blocks also give histories of every length. The boosted trees
+    of ``evaluate`` learn from them; the network's histories hold no ratings.
     """
     draw = uniform(train.user_id, train.item_id, seed, BLOCK)
     return train.mutate(block=(draw * BLOCKS).floor().cast("int8"))
 
 
 def with_earlier(train: Mapping[str, Array], rating: Array) -> dict[str, Array]:
-    """Return the model inputs of the training rows, with histories from earlier blocks.
+    """Return the training rows with histories from earlier blocks.
 
     Args:
         train: user, item and block of each row [n].
