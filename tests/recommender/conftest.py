@@ -13,4 +13,5 @@ def recommender(models):
 
 @pytest.fixture(scope="session")
 def without_draws(features, tmp_path_factory):
-    return Recommender(train(features, tmp_path_factory.mktemp("network"), "posterior=none"))
+    longer = ["posterior=none", "train.epochs=60", "train.learning_rate=0.05"]
+    return Recommender(train(features, tmp_path_factory.mktemp("network"), *longer))
