@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omegaconf import OmegaConf
+
 from benchmarks import arguments, readme
 from benchmarks.accuracy_table import NETWORK, OURS, OWN, PEERS, table
 from benchmarks.data import CACHE
@@ -73,7 +75,9 @@ def fit_ours(work: Path, out: Path) -> dict[str, float]:
     """Train our model and predict the test rows; fit_seconds are those of the whole stage."""
     run = measured("pipeline.train", cwd=work)
     told = json.loads(measured("benchmarks.ours", str(out), cwd=work).text)
-    return {"fit_seconds": run.seconds, **told, "peak_gb": run.peak_gb}
+    posterior = OmegaConf.load(work / "params.yaml").posterior
+    sweeps = {"sweeps": posterior.sweeps * len(posterior.members)} if posterior else {}
+    return {"fit_seconds": run.seconds, **told, **sweeps, "peak_gb": run.peak_gb}
 
 
 def fit_peer(peer: str, python: Path, features: Path, out: Path) -> dict[str, float]:

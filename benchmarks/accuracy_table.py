@@ -59,8 +59,19 @@ def table(results: dict[str, Any]) -> str:
         lines.append(["noise floor", floors[0], "", "", "", "", "", *floors[1:]])
     return (
         f"{readme.markdown(lines)}\n\n{first['title']}: {first['n']:,} test ratings, "
-        f"{first['few_n']:,} of them by users of ≤ 5. {readme.machine(results['machine'])}"
+        f"{first['few_n']:,} of them by users of ≤ 5. {throughput(first)}"
+        f"{readme.machine(results['machine'])}"
     )
+
+
+def throughput(dataset: dict[str, Any]) -> str:
+    """Say how many ratings per second and sweep the contenders with sweeps go through."""
+    rates = [
+        f"{label} {dataset['n_known'] * figures['sweeps'] / figures['fit_seconds']:,.0f}"
+        for name, label in (OWN | PEERS).items()
+        if (figures := dataset["contenders"].get(name)) and "sweeps" in figures
+    ]
+    return f"Ratings per second and sweep: {'; '.join(rates)}. " if rates else ""
 
 
 def mse(figures: dict[str, Any] | None, name: str) -> str:

@@ -61,6 +61,9 @@ def score(features: Path, files: list[Path]) -> dict[str, Any]:
     return {
         "n": len(rating),
         "few_n": int(few.sum()),
+        "n_known": sum(
+            pq.read_metadata(features / f"{part}.parquet").num_rows for part in ("train", "valid")
+        ),
         "contenders": {name: figures(of, ours, network, user, few) for name, of in squared.items()},
     }
 
