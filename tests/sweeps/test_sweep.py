@@ -194,7 +194,7 @@ def test_a_killed_job_ends_no_other_and_runs_again_in_the_next_call(swept):
         cwd=swept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | {"PATH": path},
     ) as process:  # fmt: skip
-        while not (at_work := list(jobs.glob("*/data/checkpoint/*/draw-*"))):
+        while not (at_work := list(jobs.glob("*/data/checkpoint/draws/*/draw-*"))):
             assert process.poll() is None, process.stdout.read()
             time.sleep(0.2)
         folder = at_work[0].parents[3]
