@@ -197,7 +197,7 @@ def test_a_killed_job_ends_no_other_and_runs_again_in_the_next_call(swept):
         while not (at_work := list(jobs.glob("*/data/checkpoint/draws/*/draw-*"))):
             assert process.poll() is None, process.stdout.read()
             time.sleep(0.2)
-        folder = at_work[0].parents[3]
+        folder = at_work[0].parents[4]
         worker = next(p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(folder))
         worker.kill()
         text = process.stdout.read()
