@@ -89,15 +89,11 @@ def race(features: Path) -> dict[str, Any]:
 
     from benchmarks.networks import Ours, Stock, scale
     from pipeline.model.network.knowledge import know
-    from pipeline.model.network.wide_deep import ROW
     from pipeline.tables.entities import read_items
-    from pipeline.tables.rows import read_rows
+    from pipeline.tables.rows import read_pairs
 
     config, curves = settings(COMPONENTS), {}
-    columns, valid = (
-        ({name: rows[name] for name in ROW}, rating)
-        for rows, rating in (read_rows(features, part) for part in ("train", "valid"))
-    )
+    columns, valid = (read_pairs(features, part) for part in ("train", "valid"))
     titles = read_items(features / "items.parquet")
     known = know(config.model, columns[0]["user"], columns[0]["item"], titles, seed=0)
     for name, kind in (("ours", Ours), ("stock", Stock)):
@@ -128,13 +124,13 @@ def shares(features: Path, ours: float) -> dict[str, Any]:
     from pipeline.model.posterior.gibbs import Chain
     from pipeline.model.posterior.sampler import condition
     from pipeline.tables.entities import read_items
-    from pipeline.tables.rows import read_rows
+    from pipeline.tables.rows import read_pairs
 
     config = settings()
     assert config.posterior is not None
     assert config.model.deep is not None
     items = read_items(features / "items.parquet")
-    rows, rating = read_rows(features, "train")
+    rows, rating = read_pairs(features, "train")
     data = condition(config.posterior, rows, rating, items, seed=0)
     chain = Chain(data, (1, 10), config.posterior.embedding, True, False, False, seed=0)
     sweep = tf.function(chain.sweep, autograph=False)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from pipeline.arrays import Array
+from pipeline.arrays import Array, Floats
 from pipeline.artifact.draws import Kept
 from pipeline.artifact.folder import model_digest, write_model
 from pipeline.config import load
@@ -22,7 +22,7 @@ from pipeline.recommender.mixture import fit_shares
 from pipeline.recommender.network import Network
 from pipeline.recommender.scorer import Scorer
 from pipeline.settings.sections import Config
-from pipeline.tables.rows import read_rows
+from pipeline.tables.rows import read_pairs
 from pipeline.tracking import logs, runs
 from pipeline.tracking.model import log_model
 
@@ -44,13 +44,14 @@ def main() -> dict[str, float]:
         trained, known, points = fit(config, FEATURES, logs.log_epoch, epochs)
         network = exported(trained, known)
         kept = sample(config, FEATURES, logs.log_draws, sweeps)
-        shares = mixed(config, network, kept) if kept else {}
+        valid = read_pairs(FEATURES, "valid")
+        shares = mixed(config, network, kept, valid) if kept else {}
         draws = (kept, {"shares": of_draws(kept, shares)}) if kept else None
         best = dict(points[-1])
         with replacing(MODEL) as out:
             write_model(out, network, draws, config, FEATURES)
-            valid, rating = read_rows(FEATURES, "valid")
-            error = Scorer(out).predict(valid["user"], valid["item"]) - rating
+            pairs, rating = valid
+            error = Scorer(out).predict(pairs["user"], pairs["item"]) - rating
             best["valid_mse"] = float(np.mean(error**2))
         logs.log_best(best)
         best |= {f"share_{name}": share for name, share in shares.items()}
@@ -63,14 +64,19 @@ def main() -> dict[str, float]:
     return best
 
 
-def mixed(config: Config, network: tuple[Kept, dict[str, Array]], kept: Kept) -> dict[str, float]:
+def mixed(
+    config: Config,
+    network: tuple[Kept, dict[str, Array]],
+    kept: Kept,
+    valid: tuple[dict[str, Array], Floats],
+) -> dict[str, float]:
     """Fit how much the network and each member count in a prediction; return it by name."""
     assert config.posterior is not None
     names = config.posterior.members
     scale = config.dataset.min_rating, config.dataset.max_rating
-    valid, rating = read_rows(FEATURES, "valid")
+    pairs, rating = valid
     parts = Network(*network, scale[0]), Factors(kept, scale[0])
-    fitted = fit_shares(*parts, len(names), scale, (valid["user"], valid["item"]), rating)
+    fitted = fit_shares(*parts, len(names), scale, (pairs["user"], pairs["item"]), rating)
     shares = dict(zip(["network", *names], fitted.tolist(), strict=True))
     logs.log_shares(shares)
     return shares

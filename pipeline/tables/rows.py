@@ -52,6 +52,13 @@ def read_rows(folder: Path, part: str) -> tuple[Columns, Floats]:
     return _rows(part, _columns(folder, part), sums)
 
 
+def read_pairs(folder: Path, part: str) -> tuple[Columns, Floats]:
+    """Read a part without histories: user and item (int32 [n]), and ratings (float32 [n])."""
+    columns = _columns(folder, part)
+    pairs = {name: columns[name] for name in ("user", "item")}
+    return pairs, columns["rating"].astype(np.float32)
+
+
 def _rows(part: str, columns: Columns, sums: dict[str, Ints]) -> tuple[Columns, Floats]:
     rating = columns["rating"]
     if part == "train":

@@ -195,7 +195,6 @@ def test_weights_as_their_prior_says_have_no_divergence_and_others_have_some():
 
 def test_the_divergence_of_a_row_is_spread_over_its_ratings():
     table = GaussianTable(np.array([0, 1, 4]), 2, start=0.1, name="table")
-    table.build(None)
     index = tf.constant([1, 2, 2, 2, 2])
     weights, spread = table(index)
     whole = tf.reduce_sum(divergence(weights, table.log_prior.value), 1).numpy()

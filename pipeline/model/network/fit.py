@@ -14,10 +14,10 @@ from pipeline.errors import UserError
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.network.batches import batches
 from pipeline.model.network.knowledge import Knowledge, know
-from pipeline.model.network.wide_deep import ROW, WideDeep
+from pipeline.model.network.wide_deep import WideDeep
 from pipeline.settings.sections import Config
 from pipeline.tables.entities import read_items
-from pipeline.tables.rows import read_rows
+from pipeline.tables.rows import read_pairs
 
 Point = dict[str, float]  # epoch (from 1), train_mse, valid_mse
 
@@ -59,17 +59,6 @@ class Curve(keras.callbacks.Callback):
         self.checkpoint.save(0, epoch + 1, self.model.state)
 
 
-def build(config: Config, features: Path) -> tuple[WideDeep, Knowledge]:
-    """Create the network, not yet trained, and what it knows of users and titles."""
-    keras.utils.set_random_seed(config.train.seed)
-    tf.config.experimental.enable_op_determinism()
-    rows, ratings = read_rows(features, "train")
-    titles = read_items(features / "items.parquet")
-    known = know(config.model, rows["user"], rows["item"], titles, config.train.seed)
-    scale = float(ratings.mean()), float(ratings.var()) or 1.0, len(ratings)
-    return WideDeep(config.model, known, scale), known
-
-
 def fit(
     config: Config, features: Path, report: Callable[[Point], None], checkpoint: Checkpoint
 ) -> tuple[WideDeep, Knowledge, list[Point]]:
@@ -87,18 +76,22 @@ def fit(
     Raises:
         UserError: the training diverged.
     """
-    model, known = build(config, features)
-    (rows, ratings), (valid, truth) = (read_rows(features, part) for part in ("train", "valid"))
+    keras.utils.set_random_seed(config.train.seed)
+    tf.config.experimental.enable_op_determinism()
+    rows, ratings = read_pairs(features, "train")
+    titles = read_items(features / "items.parquet")
+    known = know(config.model, rows["user"], rows["item"], titles, config.train.seed)
+    scale = float(ratings.mean()), float(ratings.var()) or 1.0, len(ratings)
+    model = WideDeep(config.model, known, scale)
     curve, size = Curve(report, checkpoint), config.train.batch_size
     steps = math.ceil(len(ratings) / size)
     model.compile(config.train, steps * config.train.epochs)
     done = checkpoint.restore(0, model.state, config.train.epochs)
     curve.epoch.assign(done)
     curve.points += [{n: x.item() for n, x in point.items()} for point in checkpoint.kept()[:done]]
-    inputs, watched = ({name: part[name] for name in ROW} for part in (rows, valid))
     model.fit(
-        batches((inputs, ratings), size, config.train.seed, curve.epoch),
-        validation_data=batches((watched, truth), size),
+        batches((rows, ratings), size, config.train.seed, curve.epoch),
+        validation_data=batches(read_pairs(features, "valid"), size),
         initial_epoch=done,
         epochs=config.train.epochs,
         shuffle=False,  # ``batches`` shuffles each epoch

@@ -1,6 +1,6 @@
 """What the network knows of users and titles beside their ratings: who rated what, attributes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -77,17 +77,16 @@ def know(settings: Model, user: Ints, item: Ints, titles: Entities, seed: int) -
     of_users = _scaled(components(user, item, shape, most, POWER, seed))
     of_items = _scaled(components(item, user, shape[::-1], most, POWER, seed)).columns
     unrated = np.zeros((n_titles - shape[1], of_items.shape[1]), np.float32)
-    scale = LogScale.fit(counts[0])
-    known = Knowledge(
+    scale, owner = LogScale.fit(counts[0]), np.array([name for name, _ in labels], str)
+    described = [columns[:, owner == name] for name in (deep.attributes if deep else [])]
+    return Knowledge(
         *counts,
         users=_inputs([of_users.columns, scale(counts[0])[:, None]]),
-        items=_inputs([np.concatenate([of_items, unrated])]),
+        items=_inputs([np.concatenate([of_items, unrated]), *described]),
         attributes=columns,
         labels=labels,
         basis=of_users.basis,
     )
-    described = [known.crossed([name]) for name in (deep.attributes if deep else [])]
-    return replace(known, items=_inputs([known.items.columns, *described]))
 
 
 def _scaled(history: History) -> History:

@@ -23,7 +23,7 @@ from pipeline.model.posterior.gibbs import Chain, Ratings
 from pipeline.model.posterior.padded import padded
 from pipeline.settings.sections import Config, Posterior
 from pipeline.tables.entities import Entities, read_items
-from pipeline.tables.rows import read_rows
+from pipeline.tables.rows import read_pairs
 
 MEMBERS = {  # name: (ordered grades?, one noise precision for all users?)
     "normal": (False, False),
@@ -91,9 +91,9 @@ def sample(config: Config, features: Path, report: Report, checkpoint: Checkpoin
     if config.posterior is None:
         return None
     items = read_items(features / "items.parquet")
-    rows, ratings = read_rows(features, "train")
+    rows, ratings = read_pairs(features, "train")
     data = condition(config.posterior, rows, ratings, items, config.train.seed)
-    mean = RunningMean(data, *read_rows(features, "valid"))
+    mean = RunningMean(data, *read_pairs(features, "valid"))
     for member in range(len(config.posterior.members)):
         _run_chain(config, member, data, mean, report, checkpoint)
     draws = [Draw(**arrays) for arrays in checkpoint.kept()]
