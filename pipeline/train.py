@@ -6,19 +6,22 @@ of the model; evaluate finds the run by this tag and continues it.
 """
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline.arrays import Array, Floats
 from pipeline.artifact.draws import Kept
-from pipeline.artifact.folder import model_digest, write_model
+from pipeline.artifact.folder import model_digest, read_ratings, write_model
+from pipeline.artifact.similar import save_similar
 from pipeline.config import load
 from pipeline.errors import run_stage
 from pipeline.files import replace_csv, replace_json, replacing, rounded
 from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODEL, PLOTS
 from pipeline.recommender.factors import Factors
 from pipeline.recommender.mixture import fit_shares
+from pipeline.recommender.neighbours import fit_strength
 from pipeline.recommender.network import Network
 from pipeline.recommender.scorer import Scorer
 from pipeline.settings.sections import Config
@@ -50,9 +53,7 @@ def main() -> dict[str, float]:
         best = dict(points[-1])
         with replacing(MODEL) as out:
             write_model(out, network, draws, config, FEATURES)
-            pairs, rating = valid
-            error = Scorer(out).predict(pairs["user"], pairs["item"]) - rating
-            best["valid_mse"] = float(np.mean(error**2))
+            best |= remembered(config, out, valid)
         logs.log_best(best)
         best |= {f"share_{name}": share for name, share in shares.items()}
         runs.tag_model(model_digest(MODEL))
@@ -80,6 +81,35 @@ def mixed(
     shares = dict(zip(["network", *names], fitted.tolist(), strict=True))
     logs.log_shares(shares)
     return shares
+
+
+def remembered(
+    config: Config, out: Path, valid: tuple[dict[str, Array], Floats]
+) -> dict[str, float]:
+    """Add to the model what it misses in ratings of similar titles; return its validation MSE.
+
+    The validation rows decide how strongly similar titles count. Afterwards their own residuals
+    are evidence too, for other titles of the same user.
+    """
+    from pipeline.model.inputs.similar import similar_titles
+
+    scorer, (pairs, rating) = Scorer(out), valid
+    most, found = config.model.wide.neighbours if config.model.wide else 0, dict[str, float]()
+    if most:
+        user, item, known = read_ratings(out, "user", "item", "rating")
+        residual = (known - scorer.predict(user, item)).astype(np.float32)
+        residual[residual == 0] = np.finfo(np.float32).tiny  # 0 would mean: not rated
+        held = np.isin(user * 2.0**32 + item, pairs["user"] * 2.0**32 + pairs["item"])
+        similar = similar_titles(user[~held], item[~held], most)
+        trained = [column[~held] for column in (user, item, residual)]
+        shift = scorer.add(similar, trained).shift_pairs(user[held], item[held, None])[:, 0]
+        strength = fit_strength(shift, residual[held])
+        similar = similar._replace(strength=np.array(strength, np.float32))
+        save_similar(out, similar, residual)
+        scorer.add(similar, trained)
+        found["neighbours_strength"] = strength
+    error = scorer.predict(pairs["user"], pairs["item"]) - rating
+    return {"valid_mse": float(np.mean(error**2)), **found}
 
 
 def of_draws(kept: Kept, shares: dict[str, float]) -> Array:

@@ -48,7 +48,7 @@ def write_model(
             save_draws(stored[0], folder / name, **stored[1])
     for name in TABLES:
         shutil.copyfile(features / name, folder / name)
-    _write_ratings(folder / RATINGS, features)
+    write_ratings(folder, _ratings(features))
     settings = {
         "model": asdict(config.model),
         "posterior": asdict(config.posterior) if config.posterior else None,
@@ -58,17 +58,27 @@ def write_model(
     replace_json(folder / SETTINGS, settings)
 
 
-def _write_ratings(path: Path, features: Path) -> None:
-    """Write the ratings of train and valid as one uncompressed chunk, to be memory-mapped."""
+def _ratings(features: Path) -> pa.Table:
+    """Return the ratings of train and valid: user, item, rating, sorted by user and item."""
     columns = ["user", "item", "rating"]
     parts = [pq.read_table(features / f"{p}.parquet", columns=columns) for p in ("train", "valid")]
-    rated = pa.concat_tables(parts).sort_by([("user", "ascending"), ("item", "ascending")])
+    return pa.concat_tables(parts).sort_by([("user", "ascending"), ("item", "ascending")])
+
+
+def write_ratings(folder: Path, ratings: pa.Table) -> None:
+    """Write the ratings of a model as one uncompressed chunk, to be memory-mapped."""
     feather.write_feather(
-        rated.combine_chunks(),
-        path,
+        ratings.combine_chunks(),
+        folder / RATINGS,
         compression="uncompressed",
-        chunksize=len(rated) or 1,
+        chunksize=len(ratings) or 1,
     )
+
+
+def read_ratings(folder: Path, *names: str) -> list[Array]:
+    """Read columns of the ratings of a model, memory-mapped: [n] each."""
+    table = feather.read_table(folder / RATINGS, memory_map=True)
+    return [table[name].combine_chunks().to_numpy() for name in names]
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

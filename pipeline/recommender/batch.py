@@ -98,4 +98,6 @@ class BatchRecommender:
         parts.append(np.ones((len(user), 1), np.float32))
         if factors.layout.wide:
             parts.append(np.mean([crosses for _, _, crosses in weights], 0))
-        return np.concatenate(parts, 1) @ self._title_side
+        score = np.concatenate(parts, 1) @ self._title_side
+        neighbours = self.recommender.scorer.neighbours
+        return score + neighbours.shift_all(user) if neighbours else score

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.recommender.fold_in import UserPosterior, fold_in
 from pipeline.recommender.scorer import Scorer, Taste
@@ -27,10 +29,13 @@ class Person(NamedTuple):
 def told(scorer: Scorer, item: Ints, rating: Floats) -> Person:
     """Fold in a new user: rows of the rated titles in the item table [n], and their ratings [n]."""
     network = fold_in(scorer.network.factors, item, rating, network=scorer.network)
-    if not scorer.posterior:
-        return Person(Taste(0, network.user, None), item, rating, network)
-    draws = fold_in(scorer.posterior, item, rating)
-    return Person(Taste(0, network.user, draws.user), item, rating, draws)
+    draws = fold_in(scorer.posterior, item, rating) if scorer.posterior else None
+    taste = Taste(0, network.user, draws.user if draws else None)
+    if scorer.neighbours:
+        residual = np.zeros(scorer.n_titles, np.float32)
+        residual[item] = rating - scorer.subset(item).scores(taste)
+        taste = taste._replace(residual=residual)
+    return Person(taste, item, rating, draws or network)
 
 
 def explained(scorer: Scorer, person: Person) -> UserPosterior:

@@ -1,7 +1,8 @@
 """Reasons for a recommendation: the parts of a prediction, computed from the model's weights.
 
 The parts sum to the prediction. A rated title contributes the shift that its rating made in the
-user's embedding, times the candidate's embedding; biases and crosses contribute their terms.
+user's embedding, times the candidate's embedding, and what it adds as a similar title; biases and
+crosses contribute their terms.
 """
 
 from pathlib import Path
@@ -59,13 +60,16 @@ class Reasons:
         words = pq.read_table(folder / "vocabularies.parquet").to_pylist()
         self.words = {(word["feature"], word["index"]): word["value"] for word in words}
 
-    def parts(self, posterior: UserPosterior, rows: Array, score: Array) -> list[Parts]:
+    def parts(
+        self, posterior: UserPosterior, rows: Array, score: Array, similar: Array
+    ) -> list[Parts]:
         """Split a user's predictions of some titles into parts.
 
         Args:
             posterior: the posterior of the user's weights.
             rows: rows of the titles in the item table [n].
             score: the user's predictions of these titles [n].
+            similar: what each rated title adds to them as a similar title [n, rated].
         """
         factors = self.factors
         constant = float(np.mean([draw.intercept for draw in factors.draws]))
@@ -79,7 +83,7 @@ class Reasons:
             title = float(factors.offset[:, row].mean()) - constant
             named = self._crosses(mean_crosses, int(row)) if mean_crosses is not None else []
             left = float(product[index] - rated[index].sum())
-            parts = Parts(base, title, named, rated[index], left, 0.0)
+            parts = Parts(base, title, named, rated[index] + similar[index], left, 0.0)
             split.append(parts._replace(rest=float(score[index]) - parts.total()))
         return split
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Array
-from pipeline.artifact.folder import RATINGS
+from pipeline.artifact.folder import read_ratings
 from pipeline.errors import UserError
 from pipeline.recommender.catalogue import Catalogue, Filters, Rated
 from pipeline.recommender.ids import Ids
@@ -60,8 +59,7 @@ class Recommender:
         users = pq.read_table(folder / "users.parquet", columns=["user_id", "name"])
         self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
         self._names = users["name"]
-        ratings = feather.read_table(folder / RATINGS, memory_map=True)
-        self._ratings = [ratings[name].combine_chunks().to_numpy() for name in ratings.column_names]
+        self._ratings = read_ratings(folder, "user", "item", "rating")
         self._reasons = Reasons(folder, self.scorer.explained)
 
     def user(self, query: str) -> Person:
@@ -156,9 +154,16 @@ class Recommender:
         if not why:
             return titles
         posterior = person.posterior or explained(self.scorer, person)
-        split = self._reasons.parts(posterior, rows, score[rows])
+        split = self._reasons.parts(posterior, rows, score[rows], self._similar(person, rows))
         reasons = (self._why(person, parts) for parts in split)
         return [title | {"why": named} for title, named in zip(titles, reasons, strict=True)]
+
+    def _similar(self, person: Person, rows: Array) -> Array:
+        """Return what each rated title adds to some titles as a similar one: [titles, rated]."""
+        neighbours, residual = self.scorer.neighbours, person.taste.residual
+        if neighbours is None or residual is None:
+            return np.zeros((len(rows), len(person.item)), np.float32)
+        return neighbours.parts(residual, rows, person.item)
 
     def _why(self, person: Person, parts: Parts) -> list[dict[str, Any]]:
         """Return the REASONS largest positive parts among crosses and rated titles."""

@@ -4,18 +4,22 @@ Numbers in parentheses are those of the equations in docs/model.md.
 """
 
 import copy
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow.parquet as pq
 from threadpoolctl import ThreadpoolController
 
 from pipeline.arrays import Array, Floats, Ints
-from pipeline.artifact.draws import load_draws
+from pipeline.artifact.draws import Draw, load_draws
 from pipeline.artifact.folder import DRAWS, NETWORK, read_settings
+from pipeline.artifact.similar import Similar, load_similar
 from pipeline.recommender.factors import Factors, UserWeights
 from pipeline.recommender.grades import ExpectedCurve, chance, expected
+from pipeline.recommender.neighbours import Neighbours
 from pipeline.recommender.network import Network
 
 THREADS = 2
@@ -30,11 +34,14 @@ class Taste(NamedTuple):
         user: row of the user table; 0 for a new user.
         network: the user's weights in the network.
         draws: the user's weights in the posterior draws; None without draws.
+        residual: the user's ratings minus their predictions by these weights, 0 where they have
+            not rated: float32 [titles]; None if unknown.
     """
 
     user: int
     network: UserWeights
     draws: UserWeights | None
+    residual: Array | None = None
 
 
 class Scorer:
@@ -42,10 +49,12 @@ class Scorer:
 
     Attributes:
         scale: lowest and highest rating.
-        n_titles: rows of the item table; row 0 stands for any unknown title.
+        n_users, n_titles: rows of the user table and of the item table; row 0 stands for any
+            unknown user or title.
         network: the network.
         posterior: the posterior draws; None without them.
         shares: share of each draw in a prediction; the network has the rest: float32 [draws].
+        neighbours: what similar titles add to all scores; None if the model has none.
         pool, blas: threads that share the titles, and the control that keeps BLAS from starting
             more threads within each.
 
@@ -63,7 +72,16 @@ class Scorer:
         if settings["posterior"]:
             kept, arrays = load_draws(folder / DRAWS)
             self.posterior, self.shares = Factors(kept, self.scale[0]), arrays["shares"]
+        self.neighbours: Neighbours | None = None
+        self.n_users = pq.read_metadata(folder / "users.parquet").num_rows
+        if (found := load_similar(folder)) is not None:
+            self.add(*found)
         self.pool, self.blas = ThreadPoolExecutor(THREADS), ThreadpoolController()
+
+    def add(self, similar: Similar, rated: Sequence[Array]) -> Neighbours:
+        """Add similar titles to the model, as ``Neighbours`` describes them; return these."""
+        self.neighbours = Neighbours(similar, rated, (self.n_users, self.n_titles))
+        return self.neighbours
 
     @property
     def explained(self) -> Factors:
@@ -73,10 +91,14 @@ class Scorer:
     def taste(self, user: int) -> Taste:
         """Look up the taste of a user by row of the user table; row 0 is any unknown user."""
         draws = self.posterior.of_user(user) if self.posterior else None
-        return Taste(user, self.network.factors.of_user(user), draws)
+        residual = self.neighbours.of_user(user) if self.neighbours else None
+        return Taste(user, self.network.factors.of_user(user), draws, residual)
 
     def scores(self, taste: Taste) -> Array:
         """(10): predict all titles for one user: float32 [titles], on the scale."""
+        shift = np.zeros(self.n_titles, np.float32)
+        if self.neighbours and taste.residual is not None:
+            shift = self.neighbours.shift(taste.residual)
         curves: list[ExpectedCurve | None] = []
         if self.posterior and taste.draws:
             curves = [
@@ -86,10 +108,11 @@ class Scorer:
 
         def part(titles: slice) -> Array:
             network = self.network.predict(taste.user, taste.network.weights, titles)
+            network += shift[titles]
             mean = (1 - self.shares.sum()) * np.clip(network, *self.scale)
             if not self.posterior or not taste.draws:
                 return mean
-            score = self.posterior.latent(taste.draws.weights, titles)
+            score = self.posterior.latent(taste.draws.weights, titles) + shift[titles]
             for curve, row, share in zip(curves, score, self.shares, strict=True):
                 mean += share * (curve(row) if curve else np.clip(row, *self.scale))
             return mean
@@ -104,6 +127,7 @@ class Scorer:
         part = copy.copy(self)
         part.network, part.n_titles = self.network.subset(titles), len(titles)
         part.posterior = self.posterior.subset(titles) if self.posterior else None
+        part.neighbours = self.neighbours.subset(titles) if self.neighbours else None
         return part
 
     def pairs(self, user: Array, item: Array) -> Array:
@@ -116,13 +140,25 @@ class Scorer:
         Returns:
             float32 [users, n], on the scale.
         """
-        network = np.clip(self.network.pairs(user, item), *self.scale)
-        total = (1 - self.shares.sum()) * network
-        if self.posterior:
-            latent = self.posterior.latent_pairs(user, item)
-            for (draw, score, noise), share in zip(latent, self.shares, strict=True):
-                total += share * expected(score, noise, draw.cuts, self.scale)
+        network, draws = self._latent_pairs(user, item)
+        total = (1 - self.shares.sum()) * np.clip(network, *self.scale)
+        for (draw, score, noise), share in zip(draws, self.shares, strict=True):
+            total += share * expected(score, noise, draw.cuts, self.scale)
         return total
+
+    def _latent_pairs(
+        self, user: Array, item: Array
+    ) -> tuple[Array, Iterable[tuple[Draw, Array, Array]]]:
+        """Return the scores of pairs in the network, and as ``Factors.latent_pairs`` in the draws.
+
+        They include what similar titles add. Arguments as in ``pairs``.
+        """
+        shift: Array | float = 0.0
+        if self.neighbours:
+            shift = self.neighbours.shift_pairs(user, item)
+        latent = self.posterior.latent_pairs(user, item) if self.posterior else ()
+        shifted = ((draw, score + shift, noise) for draw, score, noise in latent)
+        return self.network.pairs(user, item) + shift, shifted
 
     def matrix(self, user: Ints, item: Ints) -> Array:
         """Predict titles [m] for users [n], rows of the two tables: float32 [n, m]."""
@@ -131,8 +167,13 @@ class Scorer:
 
     def predict(self, user: Ints, item: Ints) -> Array:
         """Predict pairs, rows of the two tables [n]: float32 [n], on the scale."""
-        starts = range(0, len(user), CHUNK)
-        parts = [self.pairs(user[i : i + CHUNK], item[i : i + CHUNK, None]) for i in starts]
+
+        def part(start: int) -> Array:
+            rows = slice(start, start + CHUNK)
+            return self.pairs(user[rows], item[rows, None])
+
+        with self.blas.limit(limits=1):
+            parts = list(self.pool.map(part, range(0, len(user), CHUNK)))
         return np.concatenate([np.zeros((0, 1), np.float32), *parts])[:, 0]
 
     def judge(self, user: Ints, item: Ints, rating: Floats) -> tuple[Array, Floats | None]:
@@ -154,10 +195,9 @@ class Scorer:
         predicted, probability = np.zeros(len(user), np.float32), np.zeros(len(user))
         for start in range(0, len(user), CHUNK):
             rows = slice(start, start + CHUNK)
-            network = self.network.pairs(user[rows], item[rows, None])
+            network, draws = self._latent_pairs(user[rows], item[rows, None])
             total = (1 - self.shares.sum()) * np.clip(network, *self.scale)
-            latent = self.posterior.latent_pairs(user[rows], item[rows, None])
-            for (draw, score, noise), share in zip(latent, self.shares, strict=True):
+            for (draw, score, noise), share in zip(draws, self.shares, strict=True):
                 total += share * expected(score, noise, draw.cuts, self.scale)
                 cuts = draw.cuts if len(draw.cuts) else halves
                 probability[rows] += chance(score[:, 0], noise[:, 0], cuts, grade[rows])

@@ -74,6 +74,7 @@ class Wide:
     crosses: list[str]
     buckets: int
     l2: float
+    neighbours: int
 
 
 @dataclass

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.tables import ITEMS
 from helpers.training import train, train_network
+from pyarrow.feather import read_table
 
 from pipeline.artifact.draws import load_draws
 from pipeline.errors import UserError
@@ -16,13 +17,27 @@ from pipeline.tables.rows import read_rows
 pytestmark = pytest.mark.slow
 
 
-def draw_by_hand(kept, draw, user, item):
+def shift_by_hand(folder, user, item):
+    """What similar titles add to the score of a pair, by equation (13) of docs/model.md."""
+    if not (folder / "similar.npz").exists():
+        return 0.0
+    similar, rated = np.load(folder / "similar.npz"), read_table(folder / "ratings.arrow")
+    mine = rated.to_pandas().query("user == @user").set_index("item").residual
+    if item >= len(similar["titles"]):
+        return 0.0
+    near = zip(similar["titles"][item], similar["weights"][item], strict=True)
+    pairs = [(weight, mine[title]) for title, weight in near if title in mine.index]
+    total = sum(weight * residual for weight, residual in pairs)
+    return float(similar["strength"]) * total / (1 + sum(weight for weight, _ in pairs))
+
+
+def draw_by_hand(kept, draw, user, item, shift):
     """One draw's prediction of a pair, by equations (1) and (2) of docs/model.md."""
     weights = draw.users[user].astype(float)
     prior_mean = np.append(kept.attributes[item], 1) @ draw.map
     title = draw.items[item].astype(float) if 0 < item < len(draw.items) else prior_mean
     k, wide = kept.layout
-    score = float(draw.intercept) + weights[:k] @ title[:k]
+    score = float(draw.intercept) + weights[:k] @ title[:k] + shift
     if wide:
         score += weights[k] + title[k] + weights[k + 1 :] @ kept.attributes[item, kept.crossed]
     if not len(draw.cuts):
@@ -34,12 +49,14 @@ def draw_by_hand(kept, draw, user, item):
 def by_hand(keras, folder, user, item):
     """The prediction of a pair by equation (10), from the stored draws and the Keras network."""
     rows = {"user": np.array([user], "int32"), "item": np.array([item], "int32")}
-    network = np.clip(keras(rows).numpy()[0], 1, 10)
+    shift = shift_by_hand(folder, user, item)
+    network = np.clip(keras(rows).numpy()[0] + shift, 1, 10)
     if not (folder / "draws.npz").exists():
         return network
     kept, _ = load_draws(folder / "draws.npz")
     trained = user if user <= read_users(folder / "users.parquet").n_trained else 0
-    predictions = [np.clip(draw_by_hand(kept, draw, trained, item), 1, 10) for draw in kept.draws]
+    draws = (draw_by_hand(kept, draw, trained, item, shift) for draw in kept.draws)
+    predictions = [np.clip(prediction, 1, 10) for prediction in draws]
     return 0.8 * np.mean(predictions) + 0.2 * network
 
 
