@@ -53,9 +53,11 @@ def main() -> dict[str, float]:
         best = dict(points[-1])
         with replacing(MODEL) as out:
             write_model(out, network, draws, config, FEATURES)
-            best |= remembered(config, out, valid)
+            best["valid_mse"], strength = remembered(config, out, valid)
         logs.log_best(best)
+        logs.log_strength(strength)
         best |= {f"share_{name}": share for name, share in shares.items()}
+        best["neighbours_strength"] = strength
         runs.tag_model(model_digest(MODEL))
         for checkpoint in (epochs, sweeps):
             checkpoint.remove()
@@ -85,16 +87,19 @@ def mixed(
 
 def remembered(
     config: Config, out: Path, valid: tuple[dict[str, Array], Floats]
-) -> dict[str, float]:
-    """Add to the model what it misses in ratings of similar titles; return its validation MSE.
+) -> tuple[float, float]:
+    """Add to the model what it misses in ratings of similar titles.
 
     The validation rows decide how strongly similar titles count. Afterwards their own residuals
     are evidence too, for other titles of the same user.
+
+    Returns:
+        The model's validation MSE before that, and the strength; 0 without similar titles.
     """
     from pipeline.model.inputs.similar import similar_titles
 
     scorer, (pairs, rating) = Scorer(out), valid
-    most, found = config.model.wide.neighbours if config.model.wide else 0, dict[str, float]()
+    most, strength = config.model.wide.neighbours if config.model.wide else 0, 0.0
     if most:
         user, item, known = read_ratings(out, "user", "item", "rating")
         residual = (known - scorer.predict(user, item)).astype(np.float32)
@@ -107,9 +112,8 @@ def remembered(
         similar = similar._replace(strength=np.array(strength, np.float32))
         save_similar(out, similar, residual)
         scorer.add(similar, trained)
-        found["neighbours_strength"] = strength
     error = scorer.predict(pairs["user"], pairs["item"]) - rating
-    return {"valid_mse": float(np.mean(error**2)), **found}
+    return float(np.mean(error**2)), strength
 
 
 def of_draws(kept: Kept, shares: dict[str, float]) -> Array:

@@ -53,6 +53,14 @@ def log_shares(shares: Mapping[str, float]) -> None:
     print("shares: " + ", ".join(f"{name} {share:.2f}" for name, share in shares.items()))
 
 
+def log_strength(strength: float) -> None:
+    """Log how strongly the ratings of similar titles count."""
+    import mlflow
+
+    mlflow.log_metrics({"neighbours_strength": strength})
+    print(f"similar titles: strength {strength:.2f}")
+
+
 def log_test(
     config: Config, figures: Mapping[str, Any], pictures: Mapping[str, Any], report: str
 ) -> None:
