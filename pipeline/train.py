@@ -21,7 +21,7 @@ from pipeline.files import replace_csv, replace_json, replacing, rounded
 from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODEL, PLOTS
 from pipeline.recommender.factors import Factors
 from pipeline.recommender.mixture import fit_shares
-from pipeline.recommender.neighbours import fit_strength
+from pipeline.recommender.neighbours import fit_strength, residuals
 from pipeline.recommender.network import Network
 from pipeline.recommender.scorer import Scorer
 from pipeline.settings.sections import Config
@@ -102,8 +102,7 @@ def remembered(
     most, strength = config.model.wide.neighbours if config.model.wide else 0, 0.0
     if most:
         user, item, known = read_ratings(out, "user", "item", "rating")
-        residual = (known - scorer.predict(user, item)).astype(np.float32)
-        residual[residual == 0] = np.finfo(np.float32).tiny  # 0 would mean: not rated
+        residual = residuals(known, scorer.predict(user, item))
         held = np.isin(user * 2.0**32 + item, pairs["user"] * 2.0**32 + pairs["item"])
         similar = similar_titles(user[~held], item[~held], most)
         trained = [column[~held] for column in (user, item, residual)]

@@ -37,7 +37,8 @@ class Neighbours:
         more = [(0, shape[1] - len(similar.titles)), (0, 0)]
         self.titles, self.weights = np.pad(similar.titles, more), np.pad(similar.weights, more)
         self.strength = float(similar.strength)
-        user, item, residual = rated
+        first = int(np.searchsorted(rated[0], 1))  # row 0 is any unknown user: it has no ratings
+        user, item, residual = (column[first:] for column in rated)
         ends = np.cumsum(np.bincount(user, minlength=shape[0]))
         starts = np.concatenate([[0], ends]).astype(np.int32)
         self.residuals = sparse.csr_matrix((residual, item, starts), shape)
@@ -45,6 +46,7 @@ class Neighbours:
     def subset(self, titles: Ints) -> "Neighbours":
         """Return the neighbours of some titles only, rows of the item table [n]."""
         part = copy.copy(self)
+        part.__dict__.pop("_weights_of", None)
         part.titles, part.weights = self.titles[titles], self.weights[titles]
         return part
 
@@ -90,7 +92,7 @@ class Neighbours:
         n_titles, most = self.titles.shape
         of = np.repeat(np.arange(n_titles), most)
         weights = self.weights.ravel(), (self.titles.ravel(), of)
-        return sparse.csr_matrix(weights, (n_titles, n_titles))
+        return sparse.csr_matrix(weights, (self.residuals.shape[1], n_titles))
 
     def parts(self, residual: Array, rows: Array, item: Array) -> Array:
         """Return what each rated title adds to the scores of some titles: float32 [n, rated].
@@ -109,6 +111,12 @@ class Neighbours:
     def _mean(self, residual: Array, weights: Array) -> Array:
         present = weights * (residual != 0)
         return self.strength * (weights * residual).sum(-1) / (1 + present.sum(-1))
+
+
+def residuals(rating: Array, predicted: Array) -> Array:
+    """Return ratings minus predictions, but never 0, which would mean "not rated": float32 [n]."""
+    residual = (rating - predicted).astype(np.float32)
+    return np.where(residual == 0, np.finfo(np.float32).tiny, residual)
 
 
 def fit_strength(shift: Array, residual: Floats) -> float:

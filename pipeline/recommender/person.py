@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.recommender.fold_in import UserPosterior, fold_in
+from pipeline.recommender.neighbours import residuals
 from pipeline.recommender.scorer import Scorer, Taste
 
 
@@ -33,7 +34,7 @@ def told(scorer: Scorer, item: Ints, rating: Floats) -> Person:
     taste = Taste(0, network.user, draws.user if draws else None)
     if scorer.neighbours:
         residual = np.zeros(scorer.n_titles, np.float32)
-        residual[item] = rating - scorer.subset(item).scores(taste)
+        residual[item] = residuals(rating, scorer.subset(item).scores(taste))
         taste = taste._replace(residual=residual)
     return Person(taste, item, rating, draws or network)
 

@@ -88,7 +88,8 @@ class Recommender:
     @cached_property
     def raters(self) -> Array:
         """Rows of all users with ratings, ascending."""
-        return np.flatnonzero(np.bincount(self._ratings[0]))
+        rows = np.flatnonzero(np.bincount(self._ratings[0]))
+        return rows[rows > 0]  # row 0 is any unknown user
 
     def ratings(self, first: int, last: int) -> list[Array]:
         """Return user, item and rating of all ratings of the users in rows first to last."""

@@ -41,7 +41,7 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest allowed 
     "engine.threads": (1, 4096),
     "model.wide.buckets": (1, 2**30),
     "model.wide.l2": (0, 1e9),
-    "model.wide.neighbours": (0, 1000),
+    "model.wide.neighbours": (0, 100),
     "model.deep.embedding": (1, 4096),
     "model.deep.history_components": (1, 4096),
     "model.deep.dropout": (0, 0.99),

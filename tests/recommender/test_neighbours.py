@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.artifact.similar import Similar
 from pipeline.model.inputs.similar import similar_titles
-from pipeline.recommender.neighbours import Neighbours, fit_strength
+from pipeline.recommender.neighbours import Neighbours, fit_strength, residuals
 
 TITLES = 6
 
@@ -34,6 +34,14 @@ def test_a_rating_above_its_prediction_raises_that_of_a_similar_title():
     assert not found.shift_pairs(np.array([2, 3]), np.array([[1], [1]])).any()
 
 
+def test_ratings_of_unknown_users_are_nobodys_evidence():
+    strangers = [(0, 2, 3.0), (0, 3, 3.0), (1, 2, 2.0)]
+    found = neighbours([[2, 3]] * 3, [[0.5, 0.25]] * 3, strangers)
+    assert not found.of_user(0).any()
+    assert not found.shift_pairs(np.array([0]), np.array([[1, 3]])).any()
+    assert found.of_user(1)[2] == 2
+
+
 rows = st.lists(
     st.tuples(st.integers(1, 3), st.integers(1, TITLES), st.integers(1, 30).map(lambda x: x / 10)),
     unique_by=lambda row: row[:2], min_size=1, max_size=15,
@@ -52,6 +60,7 @@ def test_one_user_many_users_pairs_and_reasons_agree(rated, seed):
     assert found.subset(items[2:4]).shift_pairs(users, np.array([[0, 1]] * 4)) == pytest.approx(
         together[:, 2:4], abs=1e-5
     )
+    assert found.subset(items[2:4]).shift_all(users) == pytest.approx(together[:, 2:4], abs=1e-5)
     for user in users:
         residual = found.of_user(user)
         assert found.shift(residual) == pytest.approx(together[user], abs=1e-5)
@@ -81,3 +90,9 @@ def test_the_strength_is_that_of_the_validation_rows_but_never_negative():
     assert fit_strength(shift, -shift + noise) == 0
     assert fit_strength(shift[:10], 1.5 * shift[:10]) == pytest.approx(1.5 * 10 / 110)
     assert fit_strength(np.zeros(3), np.ones(3)) == 0
+
+
+def test_a_rating_that_was_predicted_exactly_still_counts_as_rated():
+    found = residuals(np.array([10.0, 7]), np.array([10.0, 8]))
+    assert found[0] != 0
+    assert found == pytest.approx([0, -1])
