@@ -68,7 +68,8 @@ def titles(items: int) -> Entities:
 
 def inputs(config: Config, columns: tuple[dict[str, Array], Array], items: int) -> Knowledge:
     """Return what the network knows of the users and titles of random rows."""
-    return know(config.model, columns[0]["user"], columns[0]["item"], titles(items), seed=0)
+    pairs = columns[0]["user"], columns[0]["item"]
+    return know(config.model, *pairs, pairs, titles(items), seed=0)
 
 
 def scale(rating: Array) -> Scale:

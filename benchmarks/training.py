@@ -95,7 +95,8 @@ def race(features: Path) -> dict[str, Any]:
     config, curves = settings(COMPONENTS), {}
     columns, valid = (read_pairs(features, part) for part in ("train", "valid"))
     titles = read_items(features / "items.parquet")
-    known = know(config.model, columns[0]["user"], columns[0]["item"], titles, seed=0)
+    pairs = columns[0]["user"], columns[0]["item"]
+    known = know(config.model, *pairs, pairs, titles, seed=0)
     for name, kind in (("ours", Ours), ("stock", Stock)):
         keras.utils.set_random_seed(0)
         contender = kind(config, known, scale(columns[1]), EPOCHS)
@@ -131,7 +132,8 @@ def shares(features: Path, ours: float) -> dict[str, Any]:
     assert config.model.deep is not None
     items = read_items(features / "items.parquet")
     rows, rating = read_pairs(features, "train")
-    data = condition(config.posterior, rows, rating, items, seed=0)
+    listed = rows["user"], rows["item"]
+    data = condition(config.posterior, rows, rating, listed, items, seed=0)
     chain = Chain(data, (1, 10), config.posterior.embedding, True, False, False, seed=0)
     sweep = tf.function(chain.sweep, autograph=False)
     seconds, most = peak.best(lambda: float(sweep())), peak.machine_peak(os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""Recommend anime to a user of the data, or to a new user from a few ratings."""
+"""Recommend anime to a user of the data, or to new users from their lists."""
 
 import argparse
 import json
@@ -7,111 +7,52 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import destination
-from pipeline.paths import MODEL, ROOT
 
 if TYPE_CHECKING:
-    from pipeline.recommender.catalogue import Filters
+    from pipeline.recommender.filters import Filters
+    from pipeline.recommender.lists import Order
+    from pipeline.recommender.person import Person
     from pipeline.recommender.recommender import Recommender
 
 Rows = list[dict[str, Any]]
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.recommend", description=__doc__)
-    whom = parser.add_mutually_exclusive_group(required=True)
-    whom.add_argument("--user", metavar="NAME_OR_ID", help="recommend to this user of the data")
-    whom.add_argument(
-        "--ratings",
-        type=Path,
-        metavar="FILE",
-        help="recommend to a new user with these ratings: a CSV file with the columns anime_id or "
-        "title, and rating, or MyAnimeList's XML export; either may be gzipped",
-    )
-    whom.add_argument(
-        "--all", action="store_true", help="recommend to every user with ratings, into --out"
-    )
-    whom.add_argument("--like", metavar="TITLE", help="list titles similar to this one")
-    parser.add_argument("-k", type=int, default=20, help="how many titles (default: %(default)s)")
-    parser.add_argument(
-        "--genre",
-        action="append",
-        default=[],
-        help="only titles of this genre; repeat to require several",
-    )
-    parser.add_argument(
-        "--no-genre",
-        action="append",
-        default=[],
-        help="no titles of this genre; repeat to exclude several",
-    )
-    parser.add_argument(
-        "--type",
-        action="append",
-        default=[],
-        help="only titles of this type, such as TV; repeat to allow several",
-    )
-    parser.add_argument("--from-year", type=int, metavar="YEAR", help="began in this year or later")
-    parser.add_argument("--to-year", type=int, metavar="YEAR", help="began in this year or earlier")
-    parser.add_argument(
-        "--no-sequels", action="store_true", help="no sequels of titles that the user has not rated"
-    )
-    parser.add_argument(
-        "--diversity",
-        type=float,
-        default=0.0,
-        help="from 0 (the highest predictions) to 1 (titles as different as possible)",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="with --all: Parquet file to write"
-    )
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=ROOT / MODEL,
-        help="folder of the model (default: %(default)s)",
-    )
-    return parser.parse_args()
-
-
-def checked(options: argparse.Namespace) -> argparse.Namespace:
-    """Return the options.
+def find(
+    options: argparse.Namespace, recommender: "Recommender", filters: "Filters", order: "Order"
+) -> Rows:
+    """Find titles for one user or two, or titles similar to another.
 
     Raises:
-        UserError: a value is out of range, or options do not go together.
-    """
-    from pipeline.recommender.recommender import check_request
-
-    check_request(options.k, options.diversity, ("-k", "--diversity"))
-    if options.all != (options.out is not None):
-        raise UserError("--all and --out belong together: the lists of all users go to a file.")
-    if options.all and options.json:
-        raise UserError("--all writes Parquet, not JSON.")
-    if options.diversity and (options.all or options.like is not None):
-        raise UserError("--diversity is for --user and --ratings.")
-    return options
-
-
-def find(options: argparse.Namespace, recommender: "Recommender", filters: "Filters") -> Rows:
-    """Find titles for a user of the data or a new user, or titles similar to another.
-
-    Raises:
-        UserError: the user or title is unknown, the ratings cannot be used, or no title may be
-            listed.
+        UserError: a user or title is unknown, a list cannot be used, or no title may be listed.
     """
     if options.like is not None:
         return recommender.similar(recommender.catalogue.row(options.like), options.k, filters)
-    if options.user is not None:
-        person = recommender.user(options.user)
+    first = _person(options, recommender, options.user, options.ratings)
+    if options.with_user is None and options.with_ratings is None:
+        return recommender.recommend(first, options.k, filters, order)
+    from pipeline.recommender.pair import recommend_both
+
+    second = _person(options, recommender, options.with_user, options.with_ratings)
+    return recommend_both(recommender, (first, second), options.k, filters, order.niche)
+
+
+def _person(
+    options: argparse.Namespace, recommender: "Recommender", user: str | None, file: Path | None
+) -> "Person":
+    """Look up a user of the data, or fold in a new one."""
+    if user is not None:
+        person = recommender.user(user)
     else:
         from pipeline.recommender import rating_files
 
-        person = recommender.newcomer(rating_files.read(options.ratings, recommender.scorer.scale))
-    return recommender.recommend(person, options.k, filters, options.diversity)
+        assert file is not None
+        person = recommender.newcomer(rating_files.read(file, recommender.scorer.scale))
+    if not options.ignore and options.ignore_below is None:
+        return person
+    return recommender.without(person, options.ignore, options.ignore_below)
 
 
-def write(out: Path, recommender: "Recommender", number: int, filters: "Filters") -> None:
+def write(out: Path, recommender: "Recommender", number: int, filters: "Filters", niche: float) -> None:
     """Write the lists of all users to a Parquet file.
 
     Raises:
@@ -122,7 +63,7 @@ def write(out: Path, recommender: "Recommender", number: int, filters: "Filters"
 
     from pipeline.recommender.batch import SCHEMA, USERS_PER_CHUNK, BatchRecommender
 
-    lists = BatchRecommender(recommender, number, filters).lists()
+    lists = BatchRecommender(recommender, number, filters, niche).lists()
     with destination(out) as new, pq.ParquetWriter(new, SCHEMA) as writer:
         chunks = -(-len(recommender.raters) // USERS_PER_CHUNK)
         for batch in track(lists, "users", chunks):

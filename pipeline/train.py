@@ -7,6 +7,7 @@ of the model; evaluate finds the run by this tag and continues it.
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,20 +15,31 @@ import pandas as pd
 from pipeline.arrays import Array, Floats
 from pipeline.artifact.draws import Kept
 from pipeline.artifact.folder import model_digest, read_ratings, write_model
+from pipeline.artifact.intervals import save_intervals
 from pipeline.artifact.similar import save_similar
+from pipeline.artifact.watch import NO_CROSSES, Join, save_join, save_watch
 from pipeline.config import load
 from pipeline.errors import run_stage
 from pipeline.files import replace_csv, replace_json, replacing, rounded
 from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODEL, PLOTS
 from pipeline.recommender.factors import Factors
+from pipeline.recommender.intervals import fit_intervals
+from pipeline.recommender.joining import fit_join
+from pipeline.recommender.lists import indicator, load_lists
 from pipeline.recommender.mixture import fit_shares
 from pipeline.recommender.neighbours import fit_strength, residuals
 from pipeline.recommender.network import Network
 from pipeline.recommender.scorer import Scorer
 from pipeline.settings.sections import Config
-from pipeline.tables.rows import read_pairs
+from pipeline.tables.rows import read_listed, read_pairs
 from pipeline.tracking import logs, runs
 from pipeline.tracking.model import log_model
+
+if TYPE_CHECKING:
+    from pipeline.model.inputs.together import Together
+
+
+LEARNED = ("train", "valid", "watched")  # tables whose change makes another model
 
 
 def main() -> dict[str, float]:
@@ -41,7 +53,7 @@ def main() -> dict[str, float]:
 
     use_threads(config.train.threads)
     with runs.run(config):
-        digests = {part: runs.digest(FEATURES / f"{part}.parquet") for part in ("train", "valid")}
+        digests = {name: runs.digest(FEATURES / f"{name}.parquet") for name in LEARNED}
         identity = [digests, asdict(config)]
         epochs, sweeps = (Checkpoint(CHECKPOINT / part, identity) for part in ("network", "draws"))
         trained, known, points = fit(config, FEATURES, logs.log_epoch, epochs)
@@ -53,11 +65,14 @@ def main() -> dict[str, float]:
         best = dict(points[-1])
         with replacing(MODEL) as out:
             write_model(out, network, draws, config, FEATURES)
-            best["valid_mse"], strength = remembered(config, out, valid)
+            together = listed_together(config, FEATURES)
+            scorer, best["valid_mse"], strength = remembered(config, out, valid, together)
+            join, ndcg = ordered(config, out, valid, scorer, together)
         logs.log_best(best)
         logs.log_strength(strength)
+        logs.log_lists(join.gain_power, join.raters_power, ndcg)
         best |= {f"share_{name}": share for name, share in shares.items()}
-        best["neighbours_strength"] = strength
+        best |= {"neighbours_strength": strength, "valid_list_ndcg": ndcg}
         runs.tag_model(model_digest(MODEL))
         for checkpoint in (epochs, sweeps):
             checkpoint.remove()
@@ -85,34 +100,81 @@ def mixed(
     return shares
 
 
+def listed_together(config: Config, features: Path) -> "Together | None":
+    """Count who has both of two titles on their list, for the wide part; None without one."""
+    from pipeline.model.inputs.together import count_together
+
+    return count_together(*read_listed(features)) if config.model.wide else None
+
+
 def remembered(
-    config: Config, out: Path, valid: tuple[dict[str, Array], Floats]
-) -> tuple[float, float]:
-    """Add to the model what it misses in ratings of similar titles.
+    config: Config,
+    out: Path,
+    valid: tuple[dict[str, Array], Floats],
+    together: "Together | None",
+) -> tuple[Scorer, float, float]:
+    """Add to the model what it misses: in ratings of similar titles, and of users and titles.
 
     The validation rows decide how strongly similar titles count. Afterwards their own residuals
     are evidence too, for other titles of the same user.
 
     Returns:
-        The model's validation MSE before that, and the strength; 0 without similar titles.
+        The model without the validation rows' own residuals, its validation MSE, and the strength;
+        0 without similar titles.
     """
     from pipeline.model.inputs.similar import similar_titles
 
     scorer, (pairs, rating) = Scorer(out), valid
     most, strength = config.model.wide.neighbours if config.model.wide else 0, 0.0
-    if most:
-        user, item, known = read_ratings(out, "user", "item", "rating")
-        residual = residuals(known, scorer.predict(user, item))
-        held = np.isin(user * 2.0**32 + item, pairs["user"] * 2.0**32 + pairs["item"])
-        similar = similar_titles(user[~held], item[~held], most)
-        trained = [column[~held] for column in (user, item, residual)]
+    user, item, known = read_ratings(out, "user", "item", "rating")
+    residual = residuals(known, scorer.predict(user, item))
+    held = np.isin(user * 2.0**32 + item, pairs["user"] * 2.0**32 + pairs["item"])
+    trained = [column[~held] for column in (user, item, residual)]
+    if most and together:
+        similar = similar_titles(together, most)
         shift = scorer.add(similar, trained).shift_pairs(user[held], item[held, None])[:, 0]
         strength = fit_strength(shift, residual[held])
         similar = similar._replace(strength=np.array(strength, np.float32))
         save_similar(out, similar, residual)
         scorer.add(similar, trained)
     error = scorer.predict(pairs["user"], pairs["item"]) - rating
-    return float(np.mean(error**2)), strength
+    save_intervals(out, fit_intervals(scorer, trained, valid))
+    return scorer, float(np.mean(error**2)), strength
+
+
+def ordered(
+    config: Config,
+    out: Path,
+    valid: tuple[dict[str, Array], Floats],
+    scorer: Scorer,
+    together: "Together | None",
+    features: Path = FEATURES,
+) -> tuple[Join, float]:
+    """Add to the model who watches what, and fit how it orders lists to the validation rows.
+
+    Args:
+        config: the sections model and train.
+        out: folder of the model.
+        valid: the validation rows.
+        scorer: the model without the validation rows' own residuals.
+        together: the counts of people who have both of two titles; overwritten.
+        features: folder of the feature tables.
+
+    Returns:
+        How lists are ordered, and their NDCG on the validation rows.
+    """
+    from pipeline.model.inputs.watch import watch_crosses
+
+    wide = config.model.wide
+    crosses = (
+        watch_crosses(together, wide.watch_l2, wide.watch_crosses) if wide and together else None
+    )
+    save_watch(out, crosses or NO_CROSSES)
+    save_join(out, Join())
+    listed = indicator(read_listed(features), (scorer.n_users, scorer.n_titles))
+    join, ndcg = fit_join(load_lists(out, scorer), listed, valid, config.train.seed)
+    save_join(out, join)
+    return join, ndcg
 
 
 def of_draws(kept: Kept, shares: dict[str, float]) -> Array:

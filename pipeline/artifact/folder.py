@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 
 from pipeline.arrays import Array
 from pipeline.artifact.draws import Kept, save_draws
+from pipeline.artifact.watch import save_watched
 from pipeline.errors import UserError
 from pipeline.files import replace_json
 from pipeline.settings.sections import Config
+from pipeline.tables.rows import read_watched
 
 NETWORK = "network.npz"  # the network as plain arrays: answering needs no TensorFlow
 DRAWS, SETTINGS = "draws.npz", "settings.json"
@@ -49,6 +51,7 @@ def write_model(
     for name in TABLES:
         shutil.copyfile(features / name, folder / name)
     write_ratings(folder, _ratings(features))
+    save_watched(folder, *read_watched(features))
     settings = {
         "model": asdict(config.model),
         "posterior": asdict(config.posterior) if config.posterior else None,

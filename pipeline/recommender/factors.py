@@ -27,6 +27,10 @@ class UserWeights(NamedTuple):
     weights: Array
     noise: Array
 
+    def every(self, step: int) -> "UserWeights":
+        """Return the weights in every ``step``-th draw."""
+        return UserWeights(self.weights[::step], self.noise[::step])
+
 
 class Factors:
     """Stored weights: the posterior draws, or the network's means as a single draw.
@@ -88,7 +92,7 @@ class Factors:
         """Return users' rows in the draws, 0 for users without training ratings."""
         return np.where(user < len(self.draws[0].users), user, 0)
 
-    def latent(self, weights: Array, titles: slice = slice(None)) -> Array:
+    def latent(self, weights: Array, titles: slice | Ints = slice(None)) -> Array:
         """(1): return the scores of titles for one user's weights: float32 [draws, titles]."""
         sides = self.embeddings[:, titles], self.offset[:, titles], self.attributes[titles]
         return latent_scores(self.layout, weights, *sides)
@@ -105,6 +109,14 @@ class Factors:
             sides = self.embeddings[index][item], self.offset[index][item], attributes
             score = latent_scores(self.layout, self.of_users(draw, user), *sides)
             yield draw, score, draw.noise[row, None]
+
+    def every(self, step: int) -> "Factors":
+        """Return the weights of every ``step``-th draw, without copying them."""
+        part = copy.copy(self)
+        part.__dict__.pop("noise", None)
+        part.draws = self.draws[::step]
+        part.embeddings, part.offset = self.embeddings[::step], self.offset[::step]
+        return part
 
     def subset(self, titles: Ints) -> "Factors":
         """Return the same weights for some titles only, rows of the item table [n]."""

@@ -38,6 +38,11 @@ class UserPosterior(NamedTuple):
     pull: Array
     covariance: Array
 
+    def every(self, step: int) -> "UserPosterior":
+        """Return the posterior in every ``step``-th draw."""
+        arrays = self.design[::step], self.pull[::step], self.covariance[::step]
+        return UserPosterior(self.user.every(step), *arrays)
+
 
 def fold_in(
     factors: Factors,
@@ -45,6 +50,7 @@ def fold_in(
     rating: Floats,
     trained: UserWeights | None = None,
     network: Network | None = None,
+    listed: Ints | None = None,
 ) -> UserPosterior:
     """Compute the posterior of a user's weights.
 
@@ -56,8 +62,10 @@ def fold_in(
             design, pull and covariance are computed, which attribute them to the ratings.
         network: the network that ``factors`` belong to; its ReLU layers explain a part of the
             ratings.
+        listed: rows of all titles that count in the user's history, rated or not [m]; those of
+            the ratings if None.
     """
-    regression = _Regression(factors, item, rating)
+    regression = _Regression(factors, item, rating, item if listed is None else listed)
     weights: Floats = regression.prior_mean
     noise: Floats = regression.usual_noise
     if trained:
@@ -90,11 +98,11 @@ class _Regression:
         usual_noise: median precision of users' ratings [draws].
     """
 
-    def __init__(self, factors: Factors, item: Ints, rating: Floats) -> None:
+    def __init__(self, factors: Factors, item: Ints, rating: Floats, listed: Ints) -> None:
         self.design = _design(factors, item).astype(np.float64)
         self.offset = factors.offset[:, item].astype(np.float64)
         self.rating, self.grade = rating, (rating - factors.lowest).astype(int)
-        columns = _prior_columns(factors, item)
+        columns = _prior_columns(factors, listed, len(item))
         self.prior_mean = np.array([columns @ draw.user_map for draw in factors.draws], np.float64)
         self.precision = np.array([draw.precision for draw in factors.draws], np.float64)
         self.usual_noise, self._by_user = factors.noise
@@ -151,8 +159,8 @@ def _design(factors: Factors, item: Ints) -> Floats:
     return np.concatenate(parts, 2)
 
 
-def _prior_columns(factors: Factors, item: Ints) -> Floats:
-    """(5): return x of a user who rated these titles: history, log-count (7) and 1."""
-    basis = factors.basis[item[item < len(factors.basis)]].astype(np.float32)
-    history = basis.sum(0) / max(1, len(item)) ** factors.power
-    return np.concatenate([history, factors.counts(np.array([len(item)])), [1.0]])
+def _prior_columns(factors: Factors, listed: Ints, rated: int) -> Floats:
+    """(5): return x of a user with these titles on their list: history, log-count (7) and 1."""
+    basis = factors.basis[listed[listed < len(factors.basis)]].astype(np.float32)
+    history = basis.sum(0) / max(1, len(listed)) ** factors.power
+    return np.concatenate([history, factors.counts(np.array([rated])), [1.0]])

@@ -4,10 +4,12 @@ A rating is an ordered grade: the latent score plus normal noise falls between t
 (``cuts``). Numbers in parentheses are those of the equations in docs/model.md.
 """
 
+import math
+
 import numpy as np
 from scipy.special import erf, ndtr
 
-from pipeline.arrays import Array
+from pipeline.arrays import Array, Floats, Ints
 from pipeline.artifact.formulas import FAR, Layout
 
 # With a cubic between 8 knots per unit of erf's argument, tabulated at 32 steps between knots, the
@@ -15,6 +17,21 @@ from pipeline.artifact.formulas import FAR, Layout
 KNOTS, STEPS = 8, 32
 REACH = 5.0  # units of erf's argument; beyond, erf is 1 to within 2e-12
 TAIL = 40.0  # standard deviations; beyond, the normal density is 0 in float64
+
+
+def lowest_liked(scale: tuple[int, int]) -> int:
+    """Return the lowest rating that counts as liked: in the upper quarter of the scale."""
+    low, high = scale
+    return math.ceil(low + 0.75 * (high - low))
+
+
+def gains(rating: Floats, scale: tuple[int, int]) -> Ints:
+    """Return what each rating is worth in a list: 1 for the lowest that is liked, 2 for the next.
+
+    Returns:
+        int64 [n], 0 where the title was not liked.
+    """
+    return np.maximum(rating.astype(np.int64) - lowest_liked(scale) + 1, 0)
 
 
 def latent_scores(

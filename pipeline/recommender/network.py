@@ -43,7 +43,7 @@ class Network:
         part.factors, part.titles = self.factors.subset(titles), self.titles[titles]
         return part
 
-    def predict(self, user: int, weights: Array, titles: slice = slice(None)) -> Array:
+    def predict(self, user: int, weights: Array, titles: slice | Ints = slice(None)) -> Array:
         """Predict titles for one user: float32 [titles], not clipped to the scale.
 
         Args:

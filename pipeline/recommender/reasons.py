@@ -1,22 +1,28 @@
-"""Reasons for a recommendation: the parts of a prediction, computed from the model's weights.
+"""Reasons for a recommendation: the parts of a prediction and of a chance to watch.
 
-The parts sum to the prediction. A rated title contributes the shift that its rating made in the
-user's embedding, times the candidate's embedding, and what it adds as a similar title; biases and
-crosses contribute their terms.
+They are computed from the model's weights, and the parts of each sum to it. A rated title
+contributes to the prediction the shift that its rating made in the user's embedding, times the
+candidate's embedding, and what it adds as a similar title; biases and crosses contribute their
+terms. Each title on the list contributes its cross with the candidate to the chance to watch.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array
-from pipeline.recommender.factors import Factors
+from pipeline.arrays import Array, Floats
+from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.fold_in import UserPosterior
+from pipeline.recommender.person import Person, explained
+from pipeline.recommender.scorer import Scorer
+from pipeline.recommender.watching import Watching
 
+REASONS = 3  # per title and question
+KNOWN_BY_MANY = "number of ratings"  # says least about the user
 NOUNS = {
-    "genres": "genre", "studios": "studio", "ratings": "number of ratings",
+    "genres": "genre", "studios": "studio", "ratings": KNOWN_BY_MANY,
     "episodes": "number of episodes", "year": "year of its start",
 }  # fmt: skip
 
@@ -30,8 +36,9 @@ class Parts(NamedTuple):
         crosses: each attribute of the title in words, and the term of its cross with the user.
         rated: the contribution of each rated title [n].
         embedding: the rest of the product of embeddings, mainly that of the prior mean.
-        rest: what these weights do not explain: the ReLU layers, and with draws the whole network
-            and the difference between a latent score and the expected rating.
+        rest: what these weights do not explain: the ReLU layers, and with draws the whole network,
+            draws that reasons do not come from, and the difference between a latent score and the
+            expected rating.
     """
 
     base: float
@@ -47,31 +54,78 @@ class Parts(NamedTuple):
         return plain + sum(points for _, points in self.crosses) + float(self.rated.sum())
 
 
+class WatchParts(NamedTuple):
+    """The parts of one chance to watch.
+
+    Attributes:
+        base: what the title has whatever the list.
+        listed: the contribution of each title on the list [n].
+        rest: what lifts a sum below ``base`` to it: chances are not negative.
+    """
+
+    base: float
+    listed: Array
+    rest: float
+
+    def total(self) -> float:
+        """Return the sum of the parts."""
+        return self.base + float(self.listed.sum()) + self.rest
+
+
 class Reasons:
-    """Splits predictions into parts.
+    """Splits predictions and chances into parts, and names the largest.
 
     Args:
         folder: the model's folder.
-        factors: weights of the same model, loaded.
+        scorer, watching: the same model, loaded.
+        catalogue: names of the titles.
     """
 
-    def __init__(self, folder: Path, factors: Factors) -> None:
-        self.factors = factors
+    def __init__(
+        self, folder: Path, scorer: Scorer, watching: Watching, catalogue: Catalogue
+    ) -> None:
+        self.scorer, self.watching, self.catalogue = scorer, watching, catalogue
         words = pq.read_table(folder / "vocabularies.parquet").to_pylist()
         self.words = {(word["feature"], word["index"]): word["value"] for word in words}
 
-    def parts(
-        self, posterior: UserPosterior, rows: Array, score: Array, similar: Array
-    ) -> list[Parts]:
-        """Split a user's predictions of some titles into parts.
+    def of(self, person: Person, rows: Array, score: Array) -> list[dict[str, Any]]:
+        """Name the largest positive parts of both questions, for titles [n] of these predictions.
 
-        Args:
-            posterior: the posterior of the user's weights.
-            rows: rows of the titles in the item table [n].
-            score: the user's predictions of these titles [n].
-            similar: what each rated title adds to them as a similar title [n, rated].
+        Returns:
+            For each title ``why``, what moves the rating up, in points; and ``why_watch``, what on
+            the list speaks for watching it, as a share of its chance.
         """
-        factors = self.factors
+        rating, chance = self.parts(person, rows, score), self.watch_parts(person, rows)
+        rated = [
+            f"{self.catalogue.name(row)}, rated {value:g}"
+            for row, value in zip(person.item, person.rating, strict=True)
+        ]
+        listed = rated + [f"{self.catalogue.name(row)}, watched" for row in person.also.watched]
+        both = list[dict[str, Any]]()
+        for of_rating, of_chance in zip(rating, chance, strict=True):
+            why = _largest([*of_rating.crosses, *_named(rated, of_rating.rated)], "points")
+            why.sort(key=lambda part: part["what"] == KNOWN_BY_MANY)
+            shares = of_chance.listed / max(of_chance.total(), 1e-9)
+            both.append({"why": why, "why_watch": _largest(_named(listed, shares), "share")})
+        return both
+
+    def watch_parts(self, person: Person, rows: Array) -> list[WatchParts]:
+        """Split a user's chances to watch some titles [n] into parts."""
+        listed = self.watching.parts(person.evidence, rows)
+        total, base = self.watching.chances(person.evidence)[rows], self.watching.base[rows]
+        split = list[WatchParts]()
+        for index in range(len(rows)):
+            parts = WatchParts(float(base[index]), listed[index], 0.0)
+            split.append(parts._replace(rest=float(total[index]) - parts.total()))
+        return split
+
+    def parts(self, person: Person, rows: Array, score: Array) -> list[Parts]:
+        """Split a user's predictions ``score`` of some titles [n] into parts."""
+        scorer, factors = self.scorer, self.scorer.explained
+        posterior = person.posterior or explained(scorer, person)
+        similar = np.zeros((len(rows), len(person.item)), np.float32)
+        if scorer.neighbours and person.taste.residual is not None:
+            similar = scorer.neighbours.parts(person.taste.residual, rows, person.item)
         constant = float(np.mean([draw.intercept for draw in factors.draws]))
         embedding, bias, crosses = factors.layout.split(posterior.user.weights)
         base = constant + (float(bias.mean()) if factors.layout.wide else 0.0)
@@ -89,8 +143,9 @@ class Reasons:
 
     def _rated(self, posterior: UserPosterior, rows: Array) -> Array:
         """Return the contribution of each rated title to each title's score [titles, rated]."""
-        vectors = self.factors.embeddings[:, rows]
-        back = np.matmul(vectors, posterior.covariance[:, : self.factors.layout.embedding])
+        factors = self.scorer.explained
+        vectors = factors.embeddings[:, rows]
+        back = np.matmul(vectors, posterior.covariance[:, : factors.layout.embedding])
         drawn = np.matmul(back, posterior.design.swapaxes(1, 2)) * posterior.pull[:, None]
         return drawn.mean(0)
 
@@ -101,10 +156,23 @@ class Reasons:
             weights: the user's weights of crosses, mean over draws [m].
             row: the title's row in the item table.
         """
-        attributes, named = self.factors.attributes[row], []
+        factors, named = self.scorer.explained, []
+        attributes = factors.attributes[row]
         for column in np.flatnonzero(attributes):
-            name, code = self.factors.labels[column]
+            name, code = factors.labels[column]
             noun = NOUNS.get(name, name)
             words = f"{noun} {self.words[name, code]}" if code else noun
             named.append((words, float(weights[column] * attributes[column])))
         return named
+
+
+def _named(names: list[str], parts: Floats) -> list[tuple[str, float]]:
+    """Pair the REASONS largest parts with their names."""
+    largest = np.argsort(-parts, kind="stable")[:REASONS]
+    return [(names[index], float(parts[index])) for index in largest]
+
+
+def _largest(named: list[tuple[str, float]], unit: str) -> list[dict[str, Any]]:
+    """Return the REASONS largest positive parts."""
+    largest = sorted(named, key=lambda part: -part[1])[:REASONS]
+    return [{"what": what, unit: round(part, 3)} for what, part in largest if part > 0]

@@ -1,4 +1,4 @@
-"""Recommends the titles with the highest predictions that a user has not rated."""
+"""Recommends titles that a user would watch, and like."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,43 +9,33 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array
+from pipeline.arrays import Array, Ints
 from pipeline.artifact.folder import read_ratings
+from pipeline.artifact.intervals import load_intervals
+from pipeline.artifact.watch import load_watched
 from pipeline.errors import UserError
-from pipeline.recommender.catalogue import Catalogue, Filters, Rated
+from pipeline.recommender.catalogue import Catalogue
+from pipeline.recommender.details import Details
+from pipeline.recommender.filters import Filters, Seen
 from pipeline.recommender.ids import Ids
-from pipeline.recommender.person import Person, explained, told
-from pipeline.recommender.reasons import Parts, Reasons
+from pipeline.recommender.listed import Listed
+from pipeline.recommender.lists import CANDIDATES, Order, load_lists
+from pipeline.recommender.newcomers import place
+from pipeline.recommender.person import OnList, Person, told
+from pipeline.recommender.reasons import Reasons
 from pipeline.recommender.scorer import Scorer
+from pipeline.recommender.variety import diverse
 
-NO_FILTERS = Filters()
-MAX_TITLES = 10_000  # of one list
-REASONS = 3  # per title
-POOL = 10  # candidates per listed title, from which diversity chooses
-
-
-def check_request(number: int, diversity: float, names: Sequence[str]) -> None:
-    """Check the length of a list and its diversity.
-
-    Args:
-        number: how many titles to list.
-        diversity: as in ``Recommender.recommend``.
-        names: what the caller calls these two, for messages.
-
-    Raises:
-        UserError: a value is out of range.
-    """
-    if not 1 <= number <= MAX_TITLES:
-        raise UserError(f"{names[0]} {number}: from 1 to {MAX_TITLES} is allowed.")
-    if not 0 <= diversity <= 1:
-        raise UserError(f"{names[1]} {diversity}: from 0 to 1 is allowed.")
+NO_FILTERS, BEST = Filters(), Order()
+POOL = 10  # candidates per listed title, from which diversity or an interval chooses
 
 
 class Recommender:
     """The model, the catalogue and the users' ratings.
 
     Attributes:
-        scorer: the model.
+        scorer: what would they rate it.
+        lists: would they watch it, and both together.
         catalogue: the titles.
         users: ids of the users.
 
@@ -55,12 +45,15 @@ class Recommender:
 
     def __init__(self, folder: Path) -> None:
         self.scorer = Scorer(folder)
-        self.catalogue = Catalogue(folder / "titles.parquet")
+        self.lists = load_lists(folder, self.scorer)
+        self.catalogue = Catalogue(folder)
         users = pq.read_table(folder / "users.parquet", columns=["user_id", "name"])
         self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
         self._names = users["name"]
         self._ratings = read_ratings(folder, "user", "item", "rating")
-        self._reasons = Reasons(folder, self.scorer.explained)
+        self._watched = load_watched(folder)
+        self.reasons = Reasons(folder, self.scorer, self.lists.watching, self.catalogue)
+        self.details = Details(self.lists, self.catalogue, load_intervals(folder))
 
     def user(self, query: str) -> Person:
         """Find a user of the data by id or name.
@@ -75,7 +68,8 @@ class Recommender:
                 "their ratings."
             )
         _, item, rating = self.ratings(row, row)
-        return Person(self.scorer.taste(row), item, rating)
+        _, watched = _of_users(self._watched, row, row)
+        return Person(self.scorer.taste(row), item, rating, also=OnList(watched))
 
     def predict(self, user_id: Array, anime_id: Array) -> Array:
         """Predict pairs of ids, integers [n]; unknown ids count as an average user or title.
@@ -93,30 +87,40 @@ class Recommender:
 
     def ratings(self, first: int, last: int) -> list[Array]:
         """Return user, item and rating of all ratings of the users in rows first to last."""
-        user = self._ratings[0]
-        # Bounds of another type would make searchsorted copy the whole column.
-        ends = np.searchsorted(user, np.array([first, last + 1], user.dtype))
-        return [column[slice(*ends)] for column in self._ratings]
+        return _of_users(self._ratings, first, last)
 
-    def newcomer(self, ratings: Sequence[Rated]) -> Person:
-        """Fold in a new user. Unknown ids are skipped: a file may have titles newer than the data.
+    def watched(self, first: int, last: int) -> list[Array]:
+        """Return user and item of what the users in rows first to last watched without rating."""
+        return _of_users(self._watched, first, last)
+
+    def newcomer(self, listed: Sequence[Listed]) -> Person:
+        """Fold in a new user with this list.
 
         Raises:
-            UserError: there are no ratings, a name is unknown, or all ids are.
+            UserError: as ``place`` does.
         """
-        by_row = {}
-        for title, value in ratings:
-            try:
-                by_row[self.catalogue.row(title)] = value
-            except UserError:
-                if not title.isdecimal():
-                    raise
-        if not ratings:
-            raise UserError("no ratings.")
-        if not by_row:
-            raise UserError("none of the rated titles is in the catalogue.")
-        item, rating = np.array(list(by_row)), np.array(list(by_row.values()), np.float64)
-        return told(self.scorer, item, rating)
+        item, rating, also = place(self.catalogue, listed)
+        return told(self.scorer, item, rating, also)
+
+    def without(
+        self, person: Person, ignore: Sequence[str] = (), least: float | None = None
+    ) -> Person:
+        """Take titles out of account: they say nothing of the user, and are not listed either.
+
+        Args:
+            person: the user, who is folded in anew.
+            ignore: these titles, by id or name.
+            least: titles with lower ratings too; None for none.
+
+        Raises:
+            UserError: a name is unknown.
+        """
+        away = np.array([self.catalogue.row(title) for title in ignore], np.int64)
+        if least is not None:
+            away = np.union1d(away, person.item[person.rating < least])
+        counts, also = ~np.isin(person.item, away), person.also
+        also = also._replace(watched=np.setdiff1d(also.watched, away), ignored=away)
+        return told(self.scorer, person.item[counts], person.rating[counts], also)
 
     @cached_property
     def prior_scores(self) -> Array:
@@ -128,53 +132,68 @@ class Recommender:
         person: Person,
         number: int,
         filters: Filters = NO_FILTERS,
-        diversity: float = 0.0,
+        order: Order = BEST,
         why: bool = True,
     ) -> list[dict[str, Any]]:
-        """List the titles with the highest predictions, the highest first.
+        """List titles, the best first.
 
         Args:
             person: the user.
             number: at most this many titles.
             filters: which titles may be listed.
-            diversity: from 0, the highest predictions, to 1, titles as different from each other
-                as possible (maximal marginal relevance, Carbonell & Goldstein 1998).
+            order: how they are ordered.
             why: whether to give reasons.
 
         Raises:
             UserError: no title may be listed.
         """
-        allowed = self._allowed(person.item, filters)
-        score = self.scorer.scores(person.taste)
-        rows = highest(score, np.flatnonzero(allowed), number * POOL if diversity else number)
-        if diversity:
-            rows = self._diverse(score, rows, number, diversity)
-        titles = [
-            self.catalogue.describe(int(row)) | {"prediction": float(score[row])} for row in rows
-        ]
+        rows = self._ranked(person, self.allowed(person, filters), number, order)
+        return self.described(person, rows, why)
+
+    def described(self, person: Person, rows: Ints, why: bool = True) -> list[dict[str, Any]]:
+        """Describe titles for a user: what they are, and what the model says of them."""
+        titles = self.details.of(person, rows)
         if not why:
             return titles
-        posterior = person.posterior or explained(self.scorer, person)
-        split = self._reasons.parts(posterior, rows, score[rows], self._similar(person, rows))
-        reasons = (self._why(person, parts) for parts in split)
-        return [title | {"why": named} for title, named in zip(titles, reasons, strict=True)]
+        score = np.array([title["prediction"] for title in titles])
+        reasons = self.reasons.of(person, rows, score)
+        return [title | both for title, both in zip(titles, reasons, strict=True)]
 
-    def _similar(self, person: Person, rows: Array) -> Array:
-        """Return what each rated title adds to some titles as a similar one: [titles, rated]."""
-        neighbours, residual = self.scorer.neighbours, person.taste.residual
-        if neighbours is None or residual is None:
-            return np.zeros((len(rows), len(person.item)), np.float32)
-        return neighbours.parts(residual, rows, person.item)
+    def _ranked(self, person: Person, allowed: Array, number: int, order: Order) -> Ints:
+        """Return the rows of the best titles of those that may be listed, the best first."""
+        wanted = number * POOL if order.diversity else number
+        if order.by == "best":
+            rows = self.candidates(person, allowed, wanted, order.niche)
+            value = self.values(person, rows, order.niche)
+        else:
+            score = self.scorer.scores(person.taste)
+            rows = highest(score, np.flatnonzero(allowed), max(wanted, CANDIDATES))
+            value = score[rows]
+            if order.by == "sure":
+                outlook = self.lists.chances.outlook(person.taste, rows)
+                value = self.details.ends(person, rows, outlook)[0]
+        best = highest(value, np.arange(len(rows)), wanted)
+        if order.diversity:
+            best = best[diverse(self._vectors[rows[best]], value[best], number, order.diversity)]
+        return rows[best]
 
-    def _why(self, person: Person, parts: Parts) -> list[dict[str, Any]]:
-        """Return the REASONS largest positive parts among crosses and rated titles."""
-        named = list(parts.crosses)
-        for index in highest(parts.rated, np.arange(len(parts.rated)), REASONS):
-            what = f"{self.catalogue.name(person.item[index])}, rated {person.rating[index]:g}"
-            named.append((what, float(parts.rated[index])))
-        named.sort(key=lambda part: -part[1])
-        largest = [(what, points) for what, points in named[:REASONS] if points > 0]
-        return [{"what": what, "points": round(points, 3)} for what, points in largest]
+    def candidates(self, person: Person, allowed: Array, number: int, niche: float = 0.0) -> Ints:
+        """Return the titles that a user is likeliest to watch, in no order: rows [n].
+
+        Args:
+            person: the user.
+            allowed: which titles may be listed: bool [titles].
+            number: at least this many, if so many are allowed.
+            niche: as in ``Order``.
+        """
+        chance = self.lists.watching.chances(person.evidence) * self.lists.weights(niche)
+        return highest(chance, np.flatnonzero(allowed), max(number, CANDIDATES))
+
+    def values(self, person: Person, rows: Ints, niche: float = 0.0) -> Array:
+        """(17): return the values of some titles for a user: [n]."""
+        chance = self.lists.watching.chances(person.evidence)[rows]
+        gain = self.lists.chances.gain(person.taste, rows)
+        return self.lists.values(chance, gain, rows, niche)
 
     def similar(self, row: int, number: int, filters: Filters = NO_FILTERS) -> list[dict[str, Any]]:
         """List the titles with the highest cosine similarity of embeddings to the title in ``row``.
@@ -184,41 +203,50 @@ class Recommender:
         """
         vectors = self._vectors
         similarity = vectors @ vectors[row]
-        others = np.flatnonzero(self._allowed(np.array([row]), filters))
+        seen = Seen(self._marks(np.array([row])))
+        others = np.flatnonzero(self._listable(seen, filters))
         return [
             self.catalogue.describe(int(other)) | {"similarity": float(similarity[other])}
             for other in highest(similarity, others, number)
         ]
 
-    def _allowed(self, item: Array, filters: Filters) -> Array:
-        """Return which titles match the filters and are not in ``item``: bool [titles]."""
-        seen = np.zeros(self.scorer.n_titles, bool)
-        seen[item] = True
-        allowed = self.catalogue.unseen(self.catalogue.matching(filters), seen, filters)
+    def allowed(self, person: Person, filters: Filters) -> Array:
+        """Return which titles may be listed for a user: bool [titles].
+
+        Raises:
+            UserError: no title may be.
+        """
+        also = person.also
+        seen = self._marks(np.concatenate([person.evidence, also.dropped, also.ignored]))
+        planned = self._marks(also.planned)
+        return self._listable(Seen(seen & ~planned, self._marks(also.dropped), planned), filters)
+
+    def _listable(self, seen: Seen, filters: Filters) -> Array:
+        allowed = self.catalogue.listable(self.catalogue.matching(filters), seen, filters)
         if not allowed.any():
             raise UserError("no title is left that matches the filters; use fewer filters.")
         return allowed
 
+    def _marks(self, rows: Ints) -> Array:
+        marks = np.zeros(self.scorer.n_titles, bool)
+        marks[rows] = True
+        return marks
+
     @cached_property
     def _vectors(self) -> Array:
-        """The embeddings of each title in all draws, side by side, scaled to length 1."""
+        """The embeddings of each title in some draws, side by side, scaled to length 1."""
         vectors = np.concatenate(list(self.scorer.explained.embeddings), 1)
         if not vectors.shape[1]:
             raise UserError("this model has no embeddings of titles to compare.")
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
-    def _diverse(self, score: Array, rows: Array, number: int, diversity: float) -> Array:
-        """Choose titles one by one: with a high prediction, and unlike those chosen before."""
-        vectors = self._vectors[rows]
-        low, high = score[rows].min(), score[rows].max()
-        relevance = (score[rows] - low) / ((high - low) or 1.0)
-        chosen, similarity = [0], vectors @ vectors[0]
-        while len(chosen) < min(number, len(rows)):
-            value = (1 - diversity) * relevance - diversity * similarity
-            value[chosen] = -np.inf
-            chosen.append(int(value.argmax()))
-            similarity = np.maximum(similarity, vectors @ vectors[chosen[-1]])
-        return rows[chosen]
+
+def _of_users(columns: list[Array], first: int, last: int) -> list[Array]:
+    """Return the part of columns sorted by user, which come first, of users first to last."""
+    user = columns[0]
+    # Bounds of another type would make searchsorted copy the whole column.
+    ends = np.searchsorted(user, np.array([first, last + 1], user.dtype))
+    return [column[slice(*ends)] for column in columns]
 
 
 def highest(score: Array, rows: Array, number: int) -> Array:

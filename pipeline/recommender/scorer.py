@@ -6,6 +6,7 @@ Numbers in parentheses are those of the equations in docs/model.md.
 import copy
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from pipeline.recommender.neighbours import Neighbours
 from pipeline.recommender.network import Network
 
 THREADS = 2
+EXPLAINED = 24  # draws that reasons come from
 CHUNK = 8192  # pairs predicted at a time: bounds memory
 MIN_PROBABILITY = 1e-12  # float32 draws do not resolve less
 
@@ -84,9 +86,14 @@ class Scorer:
         return self.neighbours
 
     @property
+    def step(self) -> int:
+        """Reasons come from every ``step``-th draw: EXPLAINED say as much as all."""
+        return max(1, len(self.posterior.draws) // EXPLAINED) if self.posterior else 1
+
+    @cached_property
     def explained(self) -> Factors:
-        """The weights that reasons and similar titles come from: the draws, else the network."""
-        return self.posterior or self.network.factors
+        """The weights that reasons and similar titles come from: some draws, else the network."""
+        return self.posterior.every(self.step) if self.posterior else self.network.factors
 
     def taste(self, user: int) -> Taste:
         """Look up the taste of a user by row of the user table; row 0 is any unknown user."""
@@ -140,13 +147,13 @@ class Scorer:
         Returns:
             float32 [users, n], on the scale.
         """
-        network, draws = self._latent_pairs(user, item)
+        network, draws = self.latent_pairs(user, item)
         total = (1 - self.shares.sum()) * np.clip(network, *self.scale)
         for (draw, score, noise), share in zip(draws, self.shares, strict=True):
             total += share * expected(score, noise, draw.cuts, self.scale)
         return total
 
-    def _latent_pairs(
+    def latent_pairs(
         self, user: Array, item: Array
     ) -> tuple[Array, Iterable[tuple[Draw, Array, Array]]]:
         """Return the scores of pairs in the network, and as ``Factors.latent_pairs`` in the draws.
@@ -195,7 +202,7 @@ class Scorer:
         predicted, probability = np.zeros(len(user), np.float32), np.zeros(len(user))
         for start in range(0, len(user), CHUNK):
             rows = slice(start, start + CHUNK)
-            network, draws = self._latent_pairs(user[rows], item[rows, None])
+            network, draws = self.latent_pairs(user[rows], item[rows, None])
             total = (1 - self.shares.sum()) * np.clip(network, *self.scale)
             for (draw, score, noise), share in zip(draws, self.shares, strict=True):
                 total += share * expected(score, noise, draw.cuts, self.scale)

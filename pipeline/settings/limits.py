@@ -42,6 +42,8 @@ LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest allowed 
     "model.wide.buckets": (1, 2**30),
     "model.wide.l2": (0, 1e9),
     "model.wide.neighbours": (0, 100),
+    "model.wide.watch_crosses": (1, 10_000),
+    "model.wide.watch_l2": (1e-3, 1e9),
     "model.deep.embedding": (1, 4096),
     "model.deep.history_components": (1, 4096),
     "model.deep.dropout": (0, 0.99),

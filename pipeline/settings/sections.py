@@ -75,6 +75,8 @@ class Wide:
     buckets: int
     l2: float
     neighbours: int
+    watch_crosses: int
+    watch_l2: float
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pipeline.tables.entities import Entities, read_items, read_users
 
 PARTS = ("train", "valid", "test")
 Columns = dict[str, Array]
+Pairs = tuple[Ints, Ints]  # rows of the user table and of the item table: [n] each
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ def read_pairs(folder: Path, part: str) -> tuple[Columns, Floats]:
     columns = _columns(folder, part)
     pairs = {name: columns[name] for name in ("user", "item")}
     return pairs, columns["rating"].astype(np.float32)
+
+
+def read_watched(folder: Path) -> Pairs:
+    """Read who watched what without rating it: user and item, int32 [n]."""
+    table = pq.read_table(folder / "watched.parquet")
+    return table["user"].to_numpy(), table["item"].to_numpy()
+
+
+def read_listed(folder: Path) -> Pairs:
+    """Read what is on users' lists before validation: the training rows, then what is watched."""
+    rows, watched = _columns(folder, "train"), read_watched(folder)
+    return np.concatenate([rows["user"], watched[0]]), np.concatenate([rows["item"], watched[1]])
 
 
 def _rows(part: str, columns: Columns, sums: dict[str, Ints]) -> tuple[Columns, Floats]:

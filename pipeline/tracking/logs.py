@@ -61,6 +61,15 @@ def log_strength(strength: float) -> None:
     print(f"similar titles: strength {strength:.2f}")
 
 
+def log_lists(gain_power: float, raters_power: float, ndcg: float) -> None:
+    """Log how lists are ordered, and their NDCG on the validation rows."""
+    import mlflow
+
+    powers = {"list_gain_power": gain_power, "list_raters_power": raters_power}
+    mlflow.log_metrics({"valid_list_ndcg": ndcg, **powers})
+    print(f"lists: NDCG {ndcg:.4f} on the validation rows")
+
+
 def log_test(
     config: Config, figures: Mapping[str, Any], pictures: Mapping[str, Any], report: str
 ) -> None:

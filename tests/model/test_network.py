@@ -81,9 +81,11 @@ def test_what_is_known_beside_the_ratings_does_not_depend_on_them(features):
     settings = model_settings("posterior=none").model
     rows, _ = read_rows(features, "train")
     titles = read_items(features / "items.parquet")
-    known = know(settings, rows["user"], rows["item"], titles, seed=0)
+    pairs = rows["user"], rows["item"]
+    known = know(settings, *pairs, pairs, titles, seed=0)
     order = np.random.default_rng(0).permutation(len(rows["user"]))
-    other = know(settings, rows["user"][order], rows["item"][order], titles, seed=0)
+    pairs = rows["user"][order], rows["item"][order]
+    other = know(settings, *pairs, pairs, titles, seed=0)
     for one, two in ((known.users, other.users), (known.items, other.items)):
         assert one.columns == pytest.approx(two.columns, abs=1e-4)
 

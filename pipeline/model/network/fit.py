@@ -17,7 +17,7 @@ from pipeline.model.network.knowledge import Knowledge, know
 from pipeline.model.network.wide_deep import WideDeep
 from pipeline.settings.sections import Config
 from pipeline.tables.entities import read_items
-from pipeline.tables.rows import read_pairs
+from pipeline.tables.rows import read_listed, read_pairs
 
 Point = dict[str, float]  # epoch (from 1), train_mse, valid_mse
 
@@ -80,7 +80,8 @@ def fit(
     tf.config.experimental.enable_op_determinism()
     rows, ratings = read_pairs(features, "train")
     titles = read_items(features / "items.parquet")
-    known = know(config.model, rows["user"], rows["item"], titles, config.train.seed)
+    pairs, listed = (rows["user"], rows["item"]), read_listed(features)
+    known = know(config.model, *pairs, listed, titles, config.train.seed)
     scale = float(ratings.mean()), float(ratings.var()) or 1.0, len(ratings)
     model = WideDeep(config.model, known, scale)
     curve, size = Curve(report, checkpoint), config.train.batch_size

@@ -11,6 +11,7 @@ from pipeline.model.inputs.attributes import attributes
 from pipeline.model.inputs.history import History, components
 from pipeline.settings.sections import Model
 from pipeline.tables.entities import Entities
+from pipeline.tables.rows import Pairs
 
 POWER = 0.5  # of the number of ratings by which histories (6) are divided, as in SVD++
 
@@ -56,12 +57,15 @@ class Knowledge:
         return self.attributes[:, self.columns(names)]
 
 
-def know(settings: Model, user: Ints, item: Ints, titles: Entities, seed: int) -> Knowledge:
+def know(
+    settings: Model, user: Ints, item: Ints, listed: Pairs, titles: Entities, seed: int
+) -> Knowledge:
     """Collect the inputs from the training rows and the item table.
 
     Args:
         settings: settings of the network.
         user, item: the training rows: int32 [n].
+        listed: user and item of the training rows and of what is watched without a rating.
         titles: the item table.
         seed: random seed of the principal components.
     """
@@ -74,8 +78,8 @@ def know(settings: Model, user: Ints, item: Ints, titles: Entities, seed: int) -
         [*dict.fromkeys(names)], titles, np.bincount(item, minlength=n_titles)
     )
     most = deep.history_components if deep else 0
-    of_users = _scaled(components(user, item, shape, most, POWER, seed))
-    of_items = _scaled(components(item, user, shape[::-1], most, POWER, seed)).columns
+    of_users = _scaled(components(*listed, shape, most, POWER, seed))
+    of_items = _scaled(components(*listed[::-1], shape[::-1], most, POWER, seed)).columns
     unrated = np.zeros((n_titles - shape[1], of_items.shape[1]), np.float32)
     scale, owner = LogScale.fit(counts[0]), np.array([name for name, _ in labels], str)
     described = [columns[:, owner == name] for name in (deep.attributes if deep else [])]

@@ -23,7 +23,7 @@ from pipeline.model.posterior.gibbs import Chain, Ratings
 from pipeline.model.posterior.padded import padded
 from pipeline.settings.sections import Config, Posterior
 from pipeline.tables.entities import Entities, read_items
-from pipeline.tables.rows import read_pairs
+from pipeline.tables.rows import Pairs, read_listed, read_pairs
 
 MEMBERS = {  # name: (ordered grades?, one noise precision for all users?)
     "normal": (False, False),
@@ -36,7 +36,12 @@ Report = Callable[[int, float], None]
 
 
 def condition(
-    settings: Posterior, rows: dict[str, Array], ratings: Floats, items: Entities, seed: int
+    settings: Posterior,
+    rows: dict[str, Array],
+    ratings: Floats,
+    listed: Pairs,
+    items: Entities,
+    seed: int,
 ) -> Ratings:
     """Collect the training data that all chains share.
 
@@ -44,6 +49,7 @@ def condition(
         settings: settings of the posterior.
         rows: user and item of the training ratings: int32 [n].
         ratings: float32 [n].
+        listed: user and item of the training rows and of what is watched without a rating.
         items: the item table.
         seed: random seed of the principal components.
     """
@@ -54,8 +60,8 @@ def condition(
     item_counts = np.bincount(item, minlength=n_titles)
     columns, labels = attributes(settings.attributes, items, item_counts)
     most = settings.history_components
-    of_users = components(user, item, shape, most, POWER, seed)
-    of_titles = components(item, user, shape[::-1], most, POWER, seed).columns
+    of_users = components(*listed, shape, most, POWER, seed)
+    of_titles = components(*listed[::-1], shape[::-1], most, POWER, seed).columns
     unrated = np.zeros((n_titles - shape[1], of_titles.shape[1]), np.float32)
     crossed = [i for i, (name, _) in enumerate(labels) if name in settings.crosses]
     return Ratings(
@@ -92,7 +98,8 @@ def sample(config: Config, features: Path, report: Report, checkpoint: Checkpoin
         return None
     items = read_items(features / "items.parquet")
     rows, ratings = read_pairs(features, "train")
-    data = condition(config.posterior, rows, ratings, items, config.train.seed)
+    listed = read_listed(features)
+    data = condition(config.posterior, rows, ratings, listed, items, config.train.seed)
     mean = RunningMean(data, *read_pairs(features, "valid"))
     for member in range(len(config.posterior.members)):
         _run_chain(config, member, data, mean, report, checkpoint)

@@ -1,0 +1,77 @@
+"""What a model knows of who watches what, and how it orders lists, as stored."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+
+from pipeline.arrays import Array
+from pipeline.files import replace_json
+
+WATCH, WATCHED, LISTS = "watch.npz", "watched.arrow", "lists.json"
+
+
+class Watch(NamedTuple):
+    """For each title on a list, the candidates that it speaks for or against most (15).
+
+    Attributes:
+        titles: their rows in the item table: int32 [trained titles + 1, k]; k is 0 without a wide
+            part.
+        weights: the weights of the crosses: float32 [trained titles + 1, k].
+    """
+
+    titles: Array
+    weights: Array
+
+
+class Join(NamedTuple):
+    """How the two questions are joined (17).
+
+    Attributes:
+        gain_power: power of the expected gain.
+        raters_power: power of a title's number of raters, by which the rest is divided.
+    """
+
+    gain_power: float = 1.0
+    raters_power: float = 0.0
+
+
+NO_CROSSES = Watch(np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32))
+
+
+def save_watch(folder: Path, watch: Watch) -> None:
+    """Write the crosses to a model."""
+    np.savez(folder / WATCH, **watch._asdict())
+
+
+def load_watch(folder: Path) -> Watch:
+    """Read the crosses of a model."""
+    with np.load(folder / WATCH) as file:
+        return Watch(**file)
+
+
+def save_join(folder: Path, join: Join) -> None:
+    """Write how a model orders lists."""
+    replace_json(folder / LISTS, join._asdict())
+
+
+def load_join(folder: Path) -> Join:
+    """Read how a model orders lists."""
+    return Join(**json.loads((folder / LISTS).read_text(encoding="utf-8")))
+
+
+def save_watched(folder: Path, user: Array, item: Array) -> None:
+    """Write who watched what without rating it, sorted by user: int32 [n] each."""
+    table = pa.table({"user": user, "item": item})
+    feather.write_feather(
+        table, folder / WATCHED, compression="uncompressed", chunksize=len(user) or 1
+    )
+
+
+def load_watched(folder: Path) -> list[Array]:
+    """Read who watched what without rating it, memory-mapped: user and item, [n] each."""
+    table = feather.read_table(folder / WATCHED, memory_map=True)
+    return [table[name].combine_chunks().to_numpy() for name in ("user", "item")]

@@ -1,0 +1,135 @@
+"""Intervals that hold 80 % of ratings, whoever the user and whatever the title.
+
+The model's own distribution says which grades are likelier than others; how wide an interval must
+be is fitted to the validation rows, as a quantile regression (conformal prediction; Romano et al.
+2019, arXiv 1905.03222). Numbers in parentheses are those of the equations in docs/model.md.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.arrays import Array, Floats, Ints
+from pipeline.artifact.intervals import Intervals
+from pipeline.recommender.grade_chances import GradeChances
+from pipeline.recommender.scorer import Scorer
+
+HELD = 0.8  # share of ratings that an interval shall hold
+PSEUDO_COUNT = 20.0  # usual squared residuals that are added to those of a user or title
+ROWS = 10_000  # most validation rows that the level is fitted to
+LEVELS = 0.05, 0.99  # lowest and highest level
+
+
+class Known(NamedTuple):
+    """What the level of an interval depends on; each [n], or one for all.
+
+    Attributes:
+        user_count, title_count: number of training ratings of the user and of the title.
+        user_spread, title_spread: their spreads, relative to that of all ratings.
+    """
+
+    user_count: Array
+    title_count: Array
+    user_spread: Array
+    title_spread: Array
+
+    def columns(self) -> Floats:
+        """Return the columns of the regression: float64 [n, 4]."""
+        logs = np.log1p(self.user_count), np.log1p(self.title_count)
+        spreads = np.subtract(self.user_spread, 1), np.subtract(self.title_spread, 1)
+        return np.stack(np.broadcast_arrays(*logs, *spreads), -1).astype(np.float64)
+
+
+def spreads(rows: Ints, residual: Array, size: int, mean: float) -> Array:
+    """Return the root mean square of the residuals of each user or title, divided by that of all.
+
+    Args:
+        rows: the user, or title, of each rating [n].
+        residual: rating minus prediction [n].
+        size: number of users, or titles.
+        mean: mean square of all residuals.
+
+    Returns:
+        float32 [size]; 1 without ratings.
+    """
+    total, count = (np.bincount(rows, values, size) for values in (residual**2, None))
+    return np.sqrt((total / (mean or 1) + PSEUDO_COUNT) / (count + PSEUDO_COUNT)).astype(np.float32)
+
+
+def levels(intervals: Intervals, known: Known) -> Floats:
+    """(18): return the chance between the ends of each interval: float64 [n]."""
+    constant, *weights = intervals.coefficients
+    return np.clip(constant + known.columns() @ np.array(weights), *LEVELS)
+
+
+def interval(tails: Array, level: Floats, lowest: int) -> tuple[Floats, Floats]:
+    """Return the ends of the central interval of each distribution: [n] each.
+
+    A grade's chance is spread evenly between half a point below and half a point above it.
+
+    Args:
+        tails: chance of more than each grade but the highest [n, grades - 1].
+        level: chance between the two ends of each [n].
+        lowest: lowest rating of the scale.
+    """
+    below, rows = 1 - _complete(tails), np.arange(len(tails))
+    ends = []
+    for chance in ((1 - level) / 2, (1 + level) / 2):
+        grade = np.clip((below < chance[:, None]).sum(1) - 1, 0, tails.shape[1])
+        left, right = below[rows, grade], below[rows, grade + 1]
+        inside = (chance - left) / np.maximum(right - left, 1e-9)
+        ends.append(np.clip(lowest + grade - 0.5 + inside, lowest, lowest + tails.shape[1]))
+    return ends[0], ends[1]
+
+
+def fit_coefficients(tails: Array, rating: Floats, lowest: int, known: Known) -> Floats:
+    """Fit the coefficients of the level: float64 [5].
+
+    A rating is in an interval of some level if it is at most so far from the middle of its
+    distribution. The level is the quantile HELD of this distance.
+
+    Args:
+        tails: chance of more than each grade but the highest, of validation rows [n, grades - 1].
+        rating: their ratings, whole numbers [n].
+        lowest: lowest rating of the scale.
+        known: what the level depends on.
+    """
+    from sklearn.linear_model import QuantileRegressor
+
+    step = -(-len(rating) // ROWS)
+    above, rows = _complete(tails[::step]), np.arange(len(rating[::step]))
+    grade = (rating[::step] - lowest).astype(int)
+    middle = (above[rows, grade] + above[rows, grade + 1]) / 2  # half of its own grade is below it
+    columns = known.columns()[::step]
+    line = QuantileRegressor(quantile=HELD, alpha=0).fit(columns, np.abs(1 - 2 * middle))
+    return np.array([line.intercept_, *line.coef_])
+
+
+def fit_intervals(
+    scorer: Scorer, trained: Sequence[Array], valid: tuple[dict[str, Array], Floats]
+) -> Intervals:
+    """Fit the intervals of a model.
+
+    Args:
+        scorer: the model, without the residuals of the validation rows.
+        trained: user, item and residual of the training rows [n].
+        valid: user and item of the validation rows, and their ratings.
+    """
+    user, item, residual = trained
+    mean = float(np.mean(residual.astype(np.float64) ** 2))
+    sides = ((user, scorer.n_users), (item, scorer.n_titles))
+    of_users, of_titles = (spreads(rows, residual, size, mean) for rows, size in sides)
+    users, titles = (np.bincount(rows, minlength=size) for rows, size in sides)
+    pairs, rating = valid
+    u, i = pairs["user"], pairs["item"]
+    known = Known(users[u], titles[i], of_users[u], of_titles[i])
+    tails = GradeChances(scorer).of_pairs(u, i)
+    coefficients = fit_coefficients(tails, rating, scorer.scale[0], known)
+    return Intervals(coefficients, of_users, of_titles, np.array(mean))
+
+
+def _complete(tails: Array) -> Floats:
+    """Add what is certain: chance of more than each grade from one below the lowest on."""
+    some = tails.astype(np.float64)
+    return np.pad(np.pad(some, [(0, 0), (1, 0)], constant_values=1), [(0, 0), (0, 1)])
