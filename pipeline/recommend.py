@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import destination
 from pipeline.paths import MODEL, ROOT
+from pipeline.recommender import rating_files
 
 if TYPE_CHECKING:
-    from pipeline.recommender.catalogue import Filters
+    from pipeline.recommender.filters import Filters
     from pipeline.recommender.recommender import Recommender
 
 Rows = list[dict[str, Any]]
@@ -105,8 +106,6 @@ def find(options: argparse.Namespace, recommender: "Recommender", filters: "Filt
     if options.user is not None:
         person = recommender.user(options.user)
     else:
-        from pipeline.recommender import rating_files
-
         person = recommender.newcomer(rating_files.read(options.ratings, recommender.scorer.scale))
     return recommender.recommend(person, options.k, filters, options.diversity)
 
@@ -155,7 +154,7 @@ def show(titles: Rows) -> None:
 def main() -> None:
     """Recommend, and print the titles or write them to a file."""
     options = checked(arguments())
-    from pipeline.recommender.catalogue import Filters
+    from pipeline.recommender.filters import Filters
     from pipeline.recommender.recommender import Recommender
 
     recommender = Recommender(options.model)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.arrays import Array
-from pipeline.recommender.catalogue import Filters
+from pipeline.recommender.filters import Filters, Seen
 from pipeline.recommender.recommender import NO_FILTERS, Recommender
 from pipeline.recommender.scorer import THREADS
 
@@ -61,7 +61,7 @@ class BatchRecommender:
         seen = np.zeros((len(user), recommender.scorer.n_titles), bool)
         rater, item, _ = recommender.ratings(user[0], user[-1])
         seen[np.searchsorted(user, rater), item] = True
-        allowed = recommender.catalogue.unseen(self._allowed, seen, self.filters)
+        allowed = recommender.catalogue.listable(self._allowed, Seen(seen), self.filters)
         item, score = self._predicted(user, allowed)
         score = np.where(np.take_along_axis(allowed, item, 1), score, -np.inf)
         best = np.argsort(-score, kind="stable")[:, : self.number]

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 from pipeline.arrays import Array
 from pipeline.artifact.folder import read_ratings
 from pipeline.errors import UserError
-from pipeline.recommender.catalogue import Catalogue, Filters, Rated
+from pipeline.recommender.catalogue import Catalogue
+from pipeline.recommender.filters import Filters, Seen
 from pipeline.recommender.ids import Ids
+from pipeline.recommender.listed import Listed
 from pipeline.recommender.person import Person, explained, told
 from pipeline.recommender.reasons import Parts, Reasons
 from pipeline.recommender.scorer import Scorer
@@ -55,7 +57,7 @@ class Recommender:
 
     def __init__(self, folder: Path) -> None:
         self.scorer = Scorer(folder)
-        self.catalogue = Catalogue(folder / "titles.parquet")
+        self.catalogue = Catalogue(folder)
         users = pq.read_table(folder / "users.parquet", columns=["user_id", "name"])
         self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
         self._names = users["name"]
@@ -98,14 +100,15 @@ class Recommender:
         ends = np.searchsorted(user, np.array([first, last + 1], user.dtype))
         return [column[slice(*ends)] for column in self._ratings]
 
-    def newcomer(self, ratings: Sequence[Rated]) -> Person:
+    def newcomer(self, ratings: Sequence[Listed]) -> Person:
         """Fold in a new user. Unknown ids are skipped: a file may have titles newer than the data.
 
         Raises:
             UserError: there are no ratings, a name is unknown, or all ids are.
         """
         by_row = {}
-        for title, value in ratings:
+        ratings = [entry for entry in ratings if entry.rating is not None]
+        for title, value, _ in ratings:
             try:
                 by_row[self.catalogue.row(title)] = value
             except UserError:
@@ -194,7 +197,7 @@ class Recommender:
         """Return which titles match the filters and are not in ``item``: bool [titles]."""
         seen = np.zeros(self.scorer.n_titles, bool)
         seen[item] = True
-        allowed = self.catalogue.unseen(self.catalogue.matching(filters), seen, filters)
+        allowed = self.catalogue.listable(self.catalogue.matching(filters), Seen(seen), filters)
         if not allowed.any():
             raise UserError("no title is left that matches the filters; use fewer filters.")
         return allowed
