@@ -12,7 +12,9 @@ import streamlit as st
 from pipeline.errors import UserError
 from pipeline.paths import MODEL, ROOT
 from pipeline.recommender import rating_files
-from pipeline.recommender.catalogue import Filters, Rated, caption
+from pipeline.recommender.catalogue import caption
+from pipeline.recommender.filters import Filters
+from pipeline.recommender.listed import Listed
 from pipeline.recommender.person import Person
 from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.taste_profile import by_decade, by_genre, difference
@@ -162,7 +164,7 @@ def main() -> None:
         for row in list(rated):
             rate(recommender, row, "yours")
     ids = recommender.catalogue.ids.of_row
-    person = recommender.newcomer([Rated(str(ids[row]), value) for row, value in rated.items()])
+    person = recommender.newcomer([Listed(str(ids[row]), value) for row, value in rated.items()])
     with for_you:
         recommended(recommender, person)
     with taste:

@@ -1,10 +1,9 @@
 """The catalogue: what titles are called and what they are; search by name, and filters."""
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,6 +11,8 @@ from rapidfuzz import fuzz, process, utils
 
 from pipeline.arrays import Array
 from pipeline.errors import UserError
+from pipeline.recommender.filters import PLANNED, Filters, Seen
+from pipeline.recommender.franchises import Franchises
 from pipeline.recommender.ids import Ids
 
 # Similarity in per cent: from SAME_TITLE a name is a misspelling of a title's name, from SIMILAR a
@@ -19,37 +20,6 @@ from pipeline.recommender.ids import Ids
 SAME_TITLE, SIMILAR = 75, 60
 SUGGESTIONS = 3
 MAX_LENGTH = 200  # characters to compare: longer names would be slow, and no title has one
-# How the name of a sequel continues the name of its predecessor.
-CONTINUATION = re.compile(
-    r"\s*([:.!'°(-]|(the |\d+(st|nd|rd|th) )?(final|season|part|cour|movie|ova|ona|special|recap)"
-    r"|\d|i{2,3}\b|iv\b|v\b|r\d|s\d|picture drama|nd\b)",
-    re.IGNORECASE,
-)
-
-
-class Rated(NamedTuple):
-    """A rating of a title, which is given by id or name."""
-
-    title: str
-    rating: float
-
-
-class Filters(NamedTuple):
-    """Which titles may be listed; empty or None excludes nothing.
-
-    Attributes:
-        genres: a title must have all of these genres.
-        without: a title must have none of these genres.
-        types: a title must have one of these types, such as TV or Movie.
-        years: first and last year in which a title may have begun.
-        sequels: whether to list sequels of titles that the user has not rated.
-    """
-
-    genres: Sequence[str] = ()
-    without: Sequence[str] = ()
-    types: Sequence[str] = ()
-    years: tuple[int | None, int | None] = (None, None)
-    sequels: bool = True
 
 
 class Catalogue:
@@ -61,10 +31,16 @@ class Catalogue:
         genres: genres of each title, a list of lists.
         types: types, text or None.
         years: years in which the titles began, float64 [titles], NaN where unknown.
+        raters: numbers of ratings in the training data: int64 [titles].
+
+    Args:
+        folder: the folder of ``titles.parquet`` and ``items.parquet``.
     """
 
-    def __init__(self, path: Path) -> None:
-        table = pq.read_table(path)
+    def __init__(self, folder: Path) -> None:
+        table = pq.read_table(folder / "titles.parquet")
+        counts = pq.read_table(folder / "items.parquet", columns=["item_count"])["item_count"]
+        self.raters = counts.to_numpy().astype(np.int64)
         self.ids = Ids(table["item_id"].fill_null(-1).to_numpy())
         self.names, self.english, self.genres, self.types = (
             table[name].to_pylist() for name in ("title", "english", "genres", "type")
@@ -89,20 +65,9 @@ class Catalogue:
         return _by_value([[kind] if kind else [] for kind in self.types])
 
     @cached_property
-    def predecessor(self) -> Array:
-        """The row of the title that each title is a sequel of, 0 for none: int64 [titles].
-
-        MyAnimeList's files do not say, so it is inferred from names: "X Season 2" is a sequel of
-        "X" unless X began later.
-        """
-        first = {name: row for row, name in reversed(list(enumerate(self.names))) if name}
-        predecessor = np.zeros(len(self.names), np.int64)
-        for row, name in enumerate(self.names):
-            ends = [i for i in range(2, len(name or "")) if CONTINUATION.match(name, i)]
-            rows = (first.get(name[:end].rstrip(), 0) for end in reversed(ends))
-            earlier = (r for r in rows if r and not self.years[r] > self.years[row])
-            predecessor[row] = next(earlier, 0)
-        return predecessor
+    def franchises(self) -> Franchises:
+        """The series that the titles belong to."""
+        return Franchises(self.names, self.years)
 
     def search(self, query: str, number: int) -> list[int]:
         """Return the rows of the titles with the most similar names, the most similar first."""
@@ -151,10 +116,10 @@ class Catalogue:
         }
 
     def matching(self, filters: Filters) -> Array:
-        """Return which titles match the filters: bool [titles]. ``unseen`` excludes sequels.
+        """Return which titles match the filters, whoever the user is: bool [titles].
 
         Raises:
-            UserError: the filters contradict each other, or name an unknown genre or type.
+            UserError: the filters contradict each other, or name something unknown.
         """
         required = _rows("genre", filters.genres, self.by_genre)
         excluded = _rows("genre", filters.without, self.by_genre)
@@ -165,7 +130,9 @@ class Catalogue:
         first, last = filters.years
         if first is not None and last is not None and first > last:
             raise UserError(f"years: {first} is after {last}.")
-        matching = np.ones(len(self.names), bool)
+        if filters.planned not in PLANNED:
+            raise UserError(f"planned {filters.planned!r}: choose from {', '.join(PLANNED)}.")
+        matching = self.raters >= filters.min_raters
         matching[0] = False
         for rows in required:
             matching &= self._marked([rows])
@@ -185,17 +152,27 @@ class Catalogue:
             marks[rows] = True
         return marks
 
-    def unseen(self, matching: Array, seen: Array, filters: Filters) -> Array:
-        """Return which titles may be listed for users: bool [..., titles].
+    def listable(self, matching: Array, user: Seen, filters: Filters) -> Array:
+        """Return which titles may be listed for a user or several users: bool [..., titles].
 
         Args:
-            matching: which titles match the filters: bool [titles].
-            seen: which titles each user has rated: bool [..., titles].
-            filters: without ``sequels``, the predecessor of a title must be rated too.
+            matching: what ``matching`` returns for the filters: bool [titles].
+            user: what is on their lists. Without ``filters.sequels``, the predecessor of a title
+                must be seen.
+            filters: which titles may be listed.
         """
-        if filters.sequels:
-            return matching & ~seen
-        return matching & ~seen & ((self.predecessor == 0) | seen[..., self.predecessor])
+        allowed = matching & ~user.seen
+        planned = np.zeros_like(user.seen) if user.planned is None else user.planned
+        if filters.planned != "mark":
+            allowed &= planned if filters.planned == "only" else ~planned
+        if not filters.sequels:
+            predecessor = self.franchises.predecessor
+            allowed &= (predecessor == 0) | user.seen[..., predecessor]
+        if not filters.dropped_sequels and user.dropped is not None:
+            allowed &= ~self.franchises.sequels_of(user.dropped)
+        if filters.one_per_franchise:
+            allowed = self.franchises.first_unseen(allowed, user.seen)
+        return allowed
 
 
 def _rows(what: str, values: Sequence[str], rows_of: dict[str, Array]) -> list[Array]:

@@ -1,8 +1,9 @@
-"""Reads a person's ratings from a CSV file or MyAnimeList's XML export, plain or gzipped."""
+"""Reads a person's list from a CSV file or MyAnimeList's XML export, plain or gzipped."""
 
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +13,26 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import UserError
-from pipeline.recommender.catalogue import Rated
+from pipeline.recommender.listed import STATUSES, Listed
 
 MAX_BYTES = 64 * 2**20  # unpacked: far more than anyone rates, and it stops gzip bombs
+UNRATED = (0, -1)  # what lists have in place of a rating, unless the scale has it
+# Other words for statuses, MyAnimeList's numbers too; without spaces, hyphens and underscores.
+WORDS = {status.replace("_", ""): status for status in STATUSES} | {
+    "": "completed", "1": "watching", "2": "completed", "3": "on_hold", "4": "dropped",
+    "6": "planned", "plantowatch": "planned", "ptw": "planned", "planning": "planned",
+    "paused": "on_hold", "hold": "on_hold", "current": "watching", "currentlywatching": "watching",
+    "rewatching": "completed", "repeating": "completed", "watched": "completed",
+}  # fmt: skip
+
+Row = tuple[str, str, str, str]  # where in the file, id or name, rating, status
 
 
-def read(path: Path, scale: tuple[int, int]) -> list[Rated]:
-    """Read ratings from a file, as ``parse`` reads them from bytes.
+def read(path: Path, scale: tuple[int, int]) -> list[Listed]:
+    """Read a list from a file, as ``parse`` reads it from bytes.
 
     Raises:
-        UserError: the file cannot be read or has no ratings; the message says what and where.
+        UserError: the file cannot be read or has no titles; the message says what and where.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file.")
@@ -29,17 +40,18 @@ def read(path: Path, scale: tuple[int, int]) -> list[Rated]:
         return parse(str(path), file.read(MAX_BYTES + 1), scale)
 
 
-def parse(name: str, data: bytes, scale: tuple[int, int]) -> list[Rated]:
-    """Read ratings from the bytes of a file; if a title occurs twice, its last rating counts.
+def parse(name: str, data: bytes, scale: tuple[int, int]) -> list[Listed]:
+    """Read a list from the bytes of a file; if a title occurs twice, its last row counts.
 
     Args:
         name: the file's name, for messages.
         data: MyAnimeList's XML export, or CSV with the columns ``anime_id`` or ``title``, and
-            ``rating``; either may be gzipped.
+            ``rating`` or ``status`` or both; either may be gzipped. A title without a status is
+            completed. 0 and -1 are no rating where the scale begins above them.
         scale: lowest and highest rating.
 
     Raises:
-        UserError: the file cannot be read or has no ratings; the message says what and where.
+        UserError: the file cannot be read or has no titles; the message says what and where.
     """
     if data.startswith(b"\x1f\x8b"):
         try:
@@ -48,26 +60,25 @@ def parse(name: str, data: bytes, scale: tuple[int, int]) -> list[Rated]:
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"{name} cannot be read: {error}") from error
     if len(data) > MAX_BYTES:
-        raise UserError(f"{name} is larger than {MAX_BYTES // 2**20} MiB, too large for ratings.")
+        raise UserError(f"{name} is larger than {MAX_BYTES // 2**20} MiB, too large for a list.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not a UTF-8 text file (byte {error.start}).") from error
     rows = _xml(name, text) if text.lstrip().startswith("<") else _csv(name, text)
-    ratings = {}
-    for where, title, rating in rows:
-        if not scale[0] <= rating <= scale[1]:
-            raise UserError(
-                f"{name}, {where}: rating {rating:g} is not from {scale[0]} to {scale[1]}."
-            )
-        ratings[title] = Rated(title, rating)
-    if not ratings:
-        raise UserError(f"{name}: no title in it has a rating.")
-    return list(ratings.values())
+    entries = {}
+    for where, title, rating, status in rows:
+        try:
+            entries[title] = Listed(title, _rating(rating, scale), _status(status))
+        except UserError as error:
+            raise UserError(f"{name}, {where}: {error}") from error
+    if not entries:
+        raise UserError(f"{name}: no title in it.")
+    return list(entries.values())
 
 
-def _xml(name: str, text: str) -> Iterator[tuple[str, str, float]]:
-    """Yield where in the file, id and rating, of each title that has a rating."""
+def _xml(name: str, text: str) -> Iterator[Row]:
+    """Yield the row of each title."""
     try:
         root = fromstring(text)
     except (ParseError, DefusedXmlException, ValueError) as error:
@@ -77,36 +88,67 @@ def _xml(name: str, text: str) -> Iterator[tuple[str, str, float]]:
         raise UserError(f"{name}: no <anime> in it; export your anime list from MyAnimeList.")
     for number, entry in enumerate(entries, start=1):
         where = f"<anime> number {number}"
-        title = (entry.findtext("series_animedb_id") or "").strip()
+        tags = ("series_animedb_id", "my_score", "my_status")
+        title, rating, status = ((entry.findtext(tag) or "").strip() for tag in tags)
         if not title.isdecimal():
             raise UserError(f"{name}, {where}: no <series_animedb_id> with a number.")
-        rating = _number(name, where, entry.findtext("my_score") or "0")
-        if rating:  # MyAnimeList writes 0 for a title without a rating
-            yield where, title, rating
+        # MyAnimeList writes 0 for a title without a rating, whatever the scale.
+        yield where, title, "" if rating == "0" else rating, status
 
 
-def _csv(name: str, text: str) -> Iterator[tuple[str, str, float]]:
-    """Yield where in the file, title or id, and rating, of each row."""
+def _csv(name: str, text: str) -> Iterator[Row]:
+    """Yield the row of each title."""
     reader = csv.DictReader(io.StringIO(text))
     try:
         columns = reader.fieldnames or []
         title = next((column for column in ("anime_id", "title") if column in columns), None)
-        if title is None or "rating" not in columns:
+        if title is None or not {"rating", "status"} & set(columns):
             present = ", ".join(columns[:9])[:200] or "none"
             raise UserError(
-                f"{name}: needs the columns rating, and anime_id or title; it has {present}."
+                f"{name}: needs the columns anime_id or title, and rating or status; it has "
+                f"{present}."
             )
         for row in reader:
             where = f"line {reader.line_num}"
-            if not (row[title] or "").strip():
+            cells = ((row.get(column) or "").strip() for column in (title, "rating", "status"))
+            of_row, rating, status = cells
+            if not of_row:
                 raise UserError(f"{name}, {where}: no {title}.")
-            yield where, row[title].strip(), _number(name, where, row["rating"] or "")
+            rating = "" if rating.lower() == "nan" else rating  # how some programs write nothing
+            if not rating and "status" not in columns:
+                raise UserError(
+                    f"{name}, {where}: no rating; remove the line, write 0 for a title that was "
+                    "watched and not rated, or add a column status."
+                )
+            yield where, of_row, rating, status
     except csv.Error as error:
         raise UserError(f"{name}, line {reader.line_num + 1}: not valid CSV: {error}.") from error
 
 
-def _number(name: str, where: str, text: str) -> float:
+def _rating(text: str, scale: tuple[int, int]) -> float | None:
+    """Return the rating, None for none.
+
+    Raises:
+        UserError: it is not a number of the scale.
+    """
     try:
-        return float(text)
+        rating = float(text) if text else None
     except ValueError:
-        raise UserError(f"{name}, {where}: rating {text!r} is not a number.") from None
+        raise UserError(f"rating {text!r} is not a number.") from None
+    if rating is None or (rating in UNRATED and rating < scale[0]):
+        return None
+    if not scale[0] <= rating <= scale[1]:
+        raise UserError(f"rating {rating:g} is not from {scale[0]} to {scale[1]}.")
+    return rating
+
+
+def _status(text: str) -> str:
+    """Return the one of STATUSES that a word or a number of MyAnimeList stands for.
+
+    Raises:
+        UserError: it stands for none.
+    """
+    word = re.sub(r"[\s_-]", "", text.lower())
+    if word not in WORDS:
+        raise UserError(f"status {text[:99]!r} is unknown; choose from {', '.join(STATUSES)}.")
+    return WORDS[word]

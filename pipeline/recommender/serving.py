@@ -16,7 +16,8 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
 from pipeline.errors import UserError
-from pipeline.recommender.catalogue import Filters, Rated
+from pipeline.recommender.filters import Filters
+from pipeline.recommender.listed import Listed
 from pipeline.recommender.person import Person
 from pipeline.recommender.recommender import Recommender, check_request
 
@@ -112,7 +113,7 @@ class Recommendations(mlflow.pyfunc.PythonModel):
             except UserError as error:
                 raise UserError(f"row {row}: {error}") from error
 
-    def _rated(self, rating: Any) -> Rated:
+    def _rated(self, rating: Any) -> Listed:
         fields = rating if isinstance(rating, dict) else {}
         anime, title, value = map(fields.get, ("anime_id", "title", "rating"))
         if (anime is None) == (title is None) or value is None:
@@ -120,7 +121,7 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         low, high = self.recommender.scorer.scale
         try:
             if low <= float(value) <= high:
-                return Rated(str(title) if anime is None else str(int(anime)), float(value))
+                return Listed(str(title) if anime is None else str(int(anime)), float(value))
         except (TypeError, ValueError, OverflowError):
             pass
         raise UserError(

@@ -1,4 +1,4 @@
-"""An export of MyAnimeList, and two XML files that attack a parser."""
+"""Exports of MyAnimeList, and two XML files that attack a parser."""
 
 XML = """<?xml version="1.0" encoding="UTF-8" ?>
 <myanimelist>
@@ -17,3 +17,24 @@ OUTSIDE = """<?xml version="1.0"?>
 <!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]>
 <myanimelist><anime><series_animedb_id>&x;</series_animedb_id></anime></myanimelist>
 """
+
+
+def export(entries):
+    """An export of MyAnimeList with id, rating (0 for none) and status of each title."""
+    titles = (
+        f"<anime><series_animedb_id>{title}</series_animedb_id>"
+        f"<series_title><![CDATA[Title number {title}]]></series_title>"
+        f"<my_score>{rating}</my_score><my_status>{status}</my_status></anime>\n"
+        for title, rating, status in entries
+    )
+    head = '<?xml version="1.0" encoding="UTF-8" ?>\n<myanimelist>\n<myinfo></myinfo>\n'
+    return f"{head}{''.join(titles)}</myanimelist>\n"
+
+
+def long_export(titles, step=10):
+    """An export of many titles, ids a step apart; a third of them rated, all statuses in turn."""
+    words = ("Watching", "Completed", "On-Hold", "Dropped", "Plan to Watch")
+    return export(
+        (step * number, number % 10 + 1 if number % 3 == 0 else 0, words[number % len(words)])
+        for number in range(1, titles + 1)
+    )

@@ -7,7 +7,7 @@ from helpers.training import train
 
 from pipeline.recommender import batch
 from pipeline.recommender.batch import BatchRecommender
-from pipeline.recommender.catalogue import Filters
+from pipeline.recommender.filters import Filters
 from pipeline.recommender.recommender import Recommender
 
 

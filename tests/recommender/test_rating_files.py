@@ -1,32 +1,94 @@
-"""A person's ratings from CSV or MyAnimeList's XML export, and files that cannot be used."""
+"""A person's list from CSV or MyAnimeList's XML export, and files that cannot be used."""
 
+import csv
 import gzip
+import io
 
 import pytest
-from helpers.rating_files import BOMB, OUTSIDE, XML
+from helpers.rating_files import BOMB, OUTSIDE, XML, export, long_export
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.recommender.catalogue import Rated
-from pipeline.recommender.rating_files import read
+from pipeline.recommender.listed import Listed
+from pipeline.recommender.rating_files import parse, read
+
+SCALE = (1, 10)
+WORDS = {  # of each status, as people and other programs write them
+    "watching": ["Watching", "watching", "1", "CURRENT"],
+    "completed": ["Completed", "2", "", "REPEATING"],
+    "on_hold": ["On-Hold", "on hold", "ON_HOLD", "3", "paused"],
+    "dropped": ["Dropped", "dropped", "4"],
+    "planned": ["Plan to Watch", "plan_to_watch", "plantowatch", "PTW", "6", "Planned"],
+}
+RATINGS = st.none() | st.integers(*SCALE)
+STATUSES = st.sampled_from([(status, word) for status, words in WORDS.items() for word in words])
 
 
 def written_and_read(folder, data):
     path = folder / "ratings"
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return read(path, (1, 10))
+    return read(path, SCALE)
 
 
 @pytest.mark.parametrize("pack", [str.encode, lambda text: gzip.compress(text.encode())])
-def test_the_export_of_myanimelist_is_read_without_its_unrated_titles(tmp_path, pack):
-    assert written_and_read(tmp_path, pack(XML)) == [Rated("5", 9), Rated("20", 6)]
+def test_the_export_of_myanimelist_is_read_with_its_unrated_titles(tmp_path, pack):
+    entries = [Listed("5", 9), Listed("7"), Listed("20", 6)]
+    assert written_and_read(tmp_path, pack(XML)) == entries
+
+
+@given(st.dictionaries(st.integers(0, 10**6), st.tuples(RATINGS, STATUSES), min_size=1))
+def test_every_entry_of_an_export_is_read_back(entries):
+    text = export((title, rating or 0, word) for title, (rating, (_, word)) in entries.items())
+    assert parse("list", text.encode(), SCALE) == [
+        Listed(str(title), rating, status) for title, (rating, (status, _)) in entries.items()
+    ]
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1),
+        st.tuples(RATINGS, STATUSES),
+        min_size=1,
+    ),
+    st.sampled_from(["", "0", "-1", "NaN"]),
+)
+def test_every_row_of_a_csv_file_is_read_back(entries, unrated):
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["title", "status", "rating"])
+    for title, (rating, (_, word)) in entries.items():
+        writer.writerow([title, word, unrated if rating is None else rating])
+    assert parse("list", file.getvalue().encode(), SCALE) == [
+        Listed(title, rating, status) for title, (rating, (status, _)) in entries.items()
+    ]
+
+
+def test_a_long_export_has_all_statuses_and_some_ratings():
+    entries = parse("list", long_export(200).encode(), SCALE)
+    assert len(entries) == 200
+    assert {entry.status for entry in entries} == {*WORDS}
+    assert sum(entry.rating is not None for entry in entries) == 66
+
+
+def test_a_list_of_statuses_alone_is_read():
+    text = "anime_id,status\n1,planned\n5,\n"
+    assert parse("list", text.encode(), SCALE) == [Listed("1", None, "planned"), Listed("5")]
+
+
+@pytest.mark.parametrize("zero", ["0", "-1", "0.0"])
+def test_a_number_below_the_scale_stands_for_no_rating_and_one_on_it_is_a_rating(zero):
+    text = f"anime_id,rating\n1,{zero}\n".encode()
+    assert parse("list", text, (1, 10)) == [Listed("1")]
+    assert parse("list", text, (-1, 10)) == [Listed("1", float(zero))]
 
 
 @pytest.mark.parametrize("name", ["anime_id", "title"])
 def test_a_csv_file_names_titles_by_id_or_name_and_the_last_rating_counts(tmp_path, name):
     text = f'\ufeffrating,{name},note\n9,"Monster, the series",x\n7,Mushishi,\n8,Mushishi,\n'
     assert written_and_read(tmp_path, text) == [
-        Rated("Monster, the series", 9),
-        Rated("Mushishi", 8),
+        Listed("Monster, the series", 9),
+        Listed("Mushishi", 8),
     ]
 
 
@@ -39,14 +101,17 @@ def test_a_csv_file_names_titles_by_id_or_name_and_the_last_rating_counts(tmp_pa
         ("<html></html>", "no <anime> in it; export your anime list"),
         ("<m><anime><my_score>5</my_score></anime></m>", "number 1: no <series_animedb_id>"),
         (XML.replace(">9<", ">11<"), "<anime> number 1: rating 11 is not from 1 to 10"),
-        (XML.replace(">9<", ">0<").replace(">6<", ">0<"), "no title in it has a rating"),
-        ("", "needs the columns rating, and anime_id or title; it has none."),
-        ("title\nMonster\n", "needs the columns rating, and anime_id or title; it has title."),
+        (export([(1, 9, "2"), (5, 0, "Seen")]), "number 2: status 'Seen' is unknown; choose from"),
+        ("", "needs the columns anime_id or title, and rating or status; it has none."),
+        ("title\nMonster\n", "needs the columns anime_id or title, and rating or status; it has t"),
+        ("rating,status\n5,2\n", "needs the columns anime_id or title, and rating or status"),
+        ("title,status\nMonster,5\n", "line 2: status '5' is unknown; choose from watching, c"),
         ("title,rating\nMonster,good\n", "line 2: rating 'good' is not a number"),
-        ("title,rating\nMonster,nan\n", "line 2: rating nan is not from 1 to 10"),
-        ("title,rating\nMonster\n", "line 2: rating '' is not a number"),
+        ("title,rating\nMonster,nan\n", "line 2: no rating; remove the line, write 0"),
+        ("title,rating\nMonster\n", "line 2: no rating; remove the line, write 0"),
+        ("title,rating\nMonster,-2\n", "line 2: rating -2 is not from 1 to 10"),
         ("title,rating\n,5\n", "line 2: no title"),
-        ("title,rating\n", "no title in it has a rating"),
+        ("title,rating\n", "no title in it"),
         (b"\x1f\x8bgarbage", "cannot be read"),
         (gzip.compress(XML.encode(), mtime=0)[:60], "cannot be read"),
         (bytes(range(256)) * 4, "is not a UTF-8 text file (byte"),
@@ -64,4 +129,4 @@ def test_a_file_that_cannot_be_used_is_explained_in_one_sentence(tmp_path, data,
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="nothing: no such file"):
-        read(tmp_path / "nothing", (1, 10))
+        read(tmp_path / "nothing", SCALE)

@@ -6,8 +6,8 @@ from helpers.tables import ITEMS
 from helpers.training import train
 
 from pipeline.recommender import taste_profile
-from pipeline.recommender.catalogue import Rated
 from pipeline.recommender.fold_in import fold_in
+from pipeline.recommender.listed import Listed
 from pipeline.recommender.person import explained
 from pipeline.recommender.reasons import Reasons
 from pipeline.recommender.recommender import Recommender
@@ -16,7 +16,10 @@ from pipeline.recommender.recommender import Recommender
 def test_the_parts_of_a_prediction_sum_to_it_and_include_each_rated_title(models, recommender):
     scorer = recommender.scorer
     reasons, rows = Reasons(models, scorer.explained), np.array([1, 5, ITEMS + 1])
-    for person in (recommender.user("30"), recommender.newcomer([Rated("10", 10), Rated("20", 2)])):
+    for person in (
+        recommender.user("30"),
+        recommender.newcomer([Listed("10", 10), Listed("20", 2)]),
+    ):
         posterior = person.posterior or explained(scorer, person)
         scores = scorer.scores(person.taste)[rows]
         shift = scorer.neighbours.shift(person.taste.residual)[rows]
@@ -32,7 +35,7 @@ def test_the_parts_of_a_prediction_sum_to_it_and_include_each_rated_title(models
 
 
 def test_the_reasons_are_the_largest_positive_parts(recommender):
-    person = recommender.newcomer([Rated("10", 10), Rated("20", 2)])
+    person = recommender.newcomer([Listed("10", 10), Listed("20", 2)])
     best = recommender.recommend(person, 1)[0]
     assert best["why"], "at least one reason"
     assert all(part["points"] > 0 for part in best["why"])
@@ -44,7 +47,7 @@ def test_the_reasons_are_the_largest_positive_parts(recommender):
 @pytest.mark.parametrize("network", ["wide", "deep"])
 def test_a_model_with_only_one_part_gives_reasons_too(features, tmp_path, network):
     recommender = Recommender(train(features, tmp_path, f"model={network}"))
-    titles = recommender.recommend(recommender.newcomer([Rated("10", 10), Rated("20", 2)]), 3)
+    titles = recommender.recommend(recommender.newcomer([Listed("10", 10), Listed("20", 2)]), 3)
     words = [part["what"] for row in titles for part in row["why"]]
     assert words
     of_titles = [word.startswith("Title number") for word in words]
@@ -66,7 +69,7 @@ def test_the_shift_of_the_weights_is_the_same_for_a_new_and_for_a_trained_user(r
 
 
 def test_a_taste_profile_compares_genres_and_decades(recommender, monkeypatch):
-    person = recommender.newcomer([Rated("10", 10), Rated("20", 2), Rated("30", 10)])
+    person = recommender.newcomer([Listed("10", 10), Listed("20", 2), Listed("30", 10)])
     catalogue, points = recommender.catalogue, taste_profile.difference(recommender, person)
     genres = taste_profile.by_genre(catalogue, points)
     assert list(genres) == ["Odd", "Even"], "the largest first"

@@ -6,7 +6,7 @@ from helpers.tables import ITEMS
 from helpers.training import train
 
 from pipeline.errors import UserError
-from pipeline.recommender.catalogue import Rated
+from pipeline.recommender.listed import Listed
 from pipeline.recommender.person import told
 from pipeline.recommender.recommender import Recommender, check_request
 from pipeline.tables.rows import read_rows
@@ -47,8 +47,8 @@ def test_a_new_user_is_predicted_well_from_six_ratings(features, request, model)
 
 
 def test_opposite_ratings_give_opposite_lists(recommender):
-    odd = recommender.newcomer([Rated("10", 10), Rated("30", 10), Rated("20", 2)])
-    even = recommender.newcomer([Rated("10", 2), Rated("30", 2), Rated("20", 10)])
+    odd = recommender.newcomer([Listed("10", 10), Listed("30", 10), Listed("20", 2)])
+    even = recommender.newcomer([Listed("10", 2), Listed("30", 2), Listed("20", 10)])
     first, second = (
         {row["anime_id"] // 10 % 2 for row in recommender.recommend(person, 8)}
         for person in (odd, even)
@@ -75,7 +75,7 @@ def test_a_user_is_found_by_name_too_and_an_unknown_user_is_explained(recommende
 
 
 def test_with_diversity_titles_differ_more(recommender):
-    person = recommender.newcomer([Rated("10", 10), Rated("20", 2)])
+    person = recommender.newcomer([Listed("10", 10), Listed("20", 2)])
     similar, diverse = (
         {row["anime_id"] // 10 % 2 for row in recommender.recommend(person, 5, diversity=d)}
         for d in (0.0, 0.9)
@@ -93,17 +93,17 @@ def test_similar_titles_are_those_that_the_same_people_like(recommender):
 
 
 def test_unknown_ids_of_a_new_user_are_skipped_but_unknown_names_are_an_error(recommender):
-    assert len(recommender.newcomer([Rated("10", 9), Rated("123456", 9)]).item) == 1
+    assert len(recommender.newcomer([Listed("10", 9), Listed("123456", 9)]).item) == 1
     with pytest.raises(UserError, match="no ratings"):
         recommender.newcomer([])
     with pytest.raises(UserError, match="none of the rated titles is in the catalogue"):
-        recommender.newcomer([Rated("123456", 9)])
+        recommender.newcomer([Listed("123456", 9)])
     with pytest.raises(UserError, match="no title is called 'Nonsense Xyz'"):
-        recommender.newcomer([Rated("10", 9), Rated("Nonsense Xyz", 9)])
+        recommender.newcomer([Listed("10", 9), Listed("Nonsense Xyz", 9)])
 
 
 def test_the_network_alone_gives_reasons_and_similar_titles_too(without_draws):
-    titles = without_draws.recommend(without_draws.newcomer([Rated("10", 10)]), 3)
+    titles = without_draws.recommend(without_draws.newcomer([Listed("10", 10)]), 3)
     assert any(row["why"] for row in titles)
     assert len(without_draws.similar(1, 3)) == 3
 

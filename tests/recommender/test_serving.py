@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from benchmarks import serving
 from pipeline.paths import ROOT
-from pipeline.recommender.catalogue import Rated
+from pipeline.recommender.listed import Listed
 from pipeline.recommender.recommender import Recommender
 
 pytestmark = pytest.mark.slow
@@ -124,7 +124,7 @@ def test_pairs_are_predicted_for_known_and_new_users(service, models):
     body = {"dataframe_records": [{"ratings": MINE, "anime_id": one} for one in title]}
     status, answer = ask(service, body)
     assert status == 200, answer
-    person = recommender.newcomer([Rated("10", 10), Rated("20", 2)])
+    person = recommender.newcomer([Listed("10", 10), Listed("20", 2)])
     expected = recommender.scorer.scores(person.taste)[[5, 0]]
     assert [row["prediction"] for row in answer["predictions"]] == pytest.approx(expected, abs=1e-5)
 
