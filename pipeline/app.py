@@ -15,6 +15,7 @@ from pipeline.recommender import rating_files
 from pipeline.recommender.catalogue import caption
 from pipeline.recommender.filters import Filters
 from pipeline.recommender.listed import Listed
+from pipeline.recommender.lists import Order
 from pipeline.recommender.person import Person
 from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.taste_profile import by_decade, by_genre, difference
@@ -84,7 +85,7 @@ def search(recommender: Recommender) -> None:
                 st.session_state.rated |= {row: round(rating) for row, rating in pairs}
 
 
-def ask_filters(recommender: Recommender) -> tuple[Filters, float]:
+def ask_filters(recommender: Recommender) -> tuple[Filters, Order]:
     """Show the filters; returns the chosen ones and the diversity."""
     catalogue = recommender.catalogue
     genres, types = list(catalogue.by_genre), list(catalogue.by_type)
@@ -102,7 +103,8 @@ def ask_filters(recommender: Recommender) -> tuple[Filters, float]:
         )  # fmt: skip
     # The ends of the slider stand for any year, so that titles of unknown year are listed too.
     years = (first if first > FIRST_YEAR else None, last if last < last_year else None)
-    return Filters(required, excluded, chosen_types, years, sequels), diversity
+    filters = Filters(required, excluded, chosen_types, years, sequels)
+    return filters, Order(diversity=diversity)
 
 
 def recommended(recommender: Recommender, person: Person) -> None:

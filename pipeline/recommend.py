@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import UserError, exit_on_user_error
+from pipeline.errors import exit_on_user_error
 from pipeline.files import destination
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def _person(
     return recommender.without(person, options.ignore, options.ignore_below)
 
 
-def write(out: Path, recommender: "Recommender", number: int, filters: "Filters", niche: float) -> None:
+def write(
+    out: Path, recommender: "Recommender", number: int, filters: "Filters", niche: float
+) -> None:
     """Write the lists of all users to a Parquet file.
 
     Raises:
@@ -74,38 +76,66 @@ def write(out: Path, recommender: "Recommender", number: int, filters: "Filters"
 def show(titles: Rows) -> None:
     """Print titles as a table."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    table, similar = Table(), "similarity" in titles[0]
+    pair = "other" in titles[0]
+    table.add_column("", justify="right")
+    table.add_column("title")
+    for name in ["similarity"] if similar else ["rating", "other's"][: 1 + pair]:
+        table.add_column(name, justify="right")
+    if not similar:
+        table.add_column("why")
+    for rank, title in enumerate(titles, start=1):
+        if similar:
+            table.add_row(str(rank), _named(title), f"{title['similarity']:.2f}")
+            continue
+        ratings = [_rating(one) for one in (title, title.get("other")) if one]
+        table.add_row(str(rank), _named(title), *ratings, _reasons(title))
+    Console().print(table)
+
+
+def _named(title: dict[str, Any]) -> str:
+    """Write what a title is, in rich's markup."""
+    from rich.markup import escape
 
     from pipeline.recommender.catalogue import caption
 
-    measure = "similarity" if "similarity" in titles[0] else "prediction"
-    table, why = Table(), "why" in titles[0]
-    for name in ("", "title", measure, *(["why"] if why else [])):
-        table.add_column(name, justify="right" if name in ("", measure) else "left")
-    for rank, title in enumerate(titles, start=1):
-        cells = [str(rank), f"{escape(title['title'])}\n[dim]{escape(caption(title))}[/dim]"]
-        cells.append(f"{title[measure]:.2f}")
-        if why:
-            reasons = (f"+{part['points']:.2f} {escape(part['what'])}" for part in title["why"])
-            cells.append("\n".join(reasons))
-        table.add_row(*cells)
-    Console().print(table)
+    notes = ["you plan to watch it"] if title.get("planned") else []
+    if more := title.get("more_in_series"):
+        notes.append(f"and {more} more of this series")
+    lines = [caption(title), *notes]
+    return "\n".join([escape(title["title"]), *(f"[dim]{escape(line)}[/dim]" for line in lines)])
+
+
+def _rating(title: dict[str, Any]) -> str:
+    """Write a prediction and its interval."""
+    interval = f"{title['low']:.1f} to {title['high']:.1f}"
+    return f"{title['prediction']:.2f}\n[dim]{interval}[/dim]"
+
+
+def _reasons(title: dict[str, Any]) -> str:
+    """Write what speaks for watching a title, and what moves its rating."""
+    from rich.markup import escape
+
+    watch = [f"{part['share']:.0%} {part['what']}" for part in title["why_watch"]]
+    rating = [f"+{part['points']:.2f} {part['what']}" for part in title["why"]]
+    return escape("\n".join([*watch[:2], *rating[:2]]))
 
 
 def main() -> None:
     """Recommend, and print the titles or write them to a file."""
-    options = checked(arguments())
-    from pipeline.recommender.catalogue import Filters
+    from pipeline.recommender.arguments import arguments, checked
+
+    options = arguments(__doc__)
+    filters, order = checked(options)
     from pipeline.recommender.recommender import Recommender
 
     recommender = Recommender(options.model)
-    years = options.from_year, options.to_year
-    filters = Filters(options.genre, options.no_genre, options.type, years, not options.no_sequels)
     if options.all:
-        write(options.out, recommender, options.k, filters)
+        write(options.out, recommender, options.k, filters, order.niche)
         return
-    titles = find(options, recommender, filters)
+    titles = find(options, recommender, filters, order)
     print(json.dumps(titles, indent=2, ensure_ascii=False)) if options.json else show(titles)
 
 

@@ -11,7 +11,7 @@ from pipeline.recommender.lists import ORDERS, Order, check_request
 
 FILE = "a CSV file with the columns anime_id or title, and rating or status, or MyAnimeList's XML "
 ORDER_HELP = (
-    "best: chance to watch × what the rating is worth; rating: highest prediction, whether you "
+    "best: chance to watch times what the rating is worth; rating: highest prediction, whether you "
     "would come across it or not; sure: highest lower end of the 80 %% interval"
 )
 
@@ -117,7 +117,8 @@ def _lists(group: Any) -> None:
     """Add how long the list is, and how it is ordered."""
     group.add_argument("-k", type=int, default=20, help="how many titles (default: %(default)s)")
     group.add_argument(
-        "--order", choices=ORDERS, default="best", help=f"{ORDER_HELP} (default: %(default)s)")
+        "--order", choices=ORDERS, default="best", help=f"{ORDER_HELP} (default: %(default)s)"
+    )
     group.add_argument(
         "--niche",
         type=float,

@@ -170,6 +170,8 @@ class Catalogue:
             allowed &= (predecessor == 0) | user.seen[..., predecessor]
         if not filters.dropped_sequels and user.dropped is not None:
             allowed &= ~self.franchises.sequels_of(user.dropped)
+        if filters.next_in_series:
+            allowed = self.franchises.next_in_series(user.seen, allowed)
         if filters.one_per_franchise:
             allowed = self.franchises.first_unseen(allowed, user.seen)
         return allowed

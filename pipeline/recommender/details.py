@@ -51,15 +51,19 @@ class Details:
             for index, row in enumerate(rows)
         ]
 
-    def columns(self, user: Ints, item: Ints, users_count: Ints) -> dict[str, Array]:
-        """Return what the model says of pairs, rows of the two tables [n], beside predictions.
+    def columns(self, user: Ints, item: Ints, user_count: Ints) -> dict[str, Array]:
+        """Return what the model says of pairs beside predictions.
+
+        Args:
+            user, item: rows of the two tables [n].
+            user_count: number of ratings of these users [n].
 
         Returns:
             ``low``, ``high`` and ``liked``, and the chance of each grade ``grade_1``, ``grade_2``,
             …: float [n] each.
         """
         tails, stored = self.lists.chances.of_pairs(user, item), self.intervals
-        counts = users_count[user], self.catalogue.raters[item]
+        counts = user_count, self.catalogue.raters[item]
         known = Known(*counts, stored.users[user], stored.titles[item])
         scale = self.lists.scorer.scale
         low, high = interval(tails, levels(stored, known), scale[0])

@@ -18,6 +18,8 @@ class Filters(NamedTuple):
         years: first and last year in which a title may have begun.
         sequels: whether to list sequels of titles that the user has not seen.
         min_raters: a title must have at least this many ratings in the training data.
+        next_in_series: whether to list only what comes next in series that a user has begun; for
+            one user.
         one_per_franchise: whether to list only the first title of each franchise that may be.
         dropped_sequels: whether to list what continues a title that the user has dropped.
         planned: titles that the user plans to watch: "hide" them, list "only" them, or list all
@@ -30,6 +32,7 @@ class Filters(NamedTuple):
     years: tuple[int | None, int | None] = (None, None)
     sequels: bool = True
     min_raters: int = 0
+    next_in_series: bool = False
     one_per_franchise: bool = False
     dropped_sequels: bool = False
     planned: str = "hide"

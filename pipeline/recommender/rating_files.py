@@ -69,7 +69,7 @@ def parse(name: str, data: bytes, scale: tuple[int, int]) -> list[Listed]:
     entries = {}
     for where, title, rating, status in rows:
         try:
-            entries[title] = Listed(title, _rating(rating, scale), _status(status))
+            entries[title] = Listed(title, _rating(rating, scale), status_of(status))
         except UserError as error:
             raise UserError(f"{name}, {where}: {error}") from error
     if not entries:
@@ -142,7 +142,7 @@ def _rating(text: str, scale: tuple[int, int]) -> float | None:
     return rating
 
 
-def _status(text: str) -> str:
+def status_of(text: str) -> str:
     """Return the one of STATUSES that a word or a number of MyAnimeList stands for.
 
     Raises:

@@ -47,9 +47,9 @@ class Recommender:
         self.scorer = Scorer(folder)
         self.lists = load_lists(folder, self.scorer)
         self.catalogue = Catalogue(folder)
-        users = pq.read_table(folder / "users.parquet", columns=["user_id", "name"])
+        users = pq.read_table(folder / "users.parquet", columns=["user_id", "name", "user_count"])
         self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
-        self._names = users["name"]
+        self._names, self._user_counts = users["name"], users["user_count"].to_numpy()
         self._ratings = read_ratings(folder, "user", "item", "rating")
         self._watched = load_watched(folder)
         self.reasons = Reasons(folder, self.scorer, self.lists.watching, self.catalogue)
@@ -78,6 +78,16 @@ class Recommender:
             float32 [n], on the scale.
         """
         return self.scorer.predict(self.users.rows(user_id), self.catalogue.ids.rows(anime_id))
+
+    def outlook(self, user_id: Array, anime_id: Array) -> dict[str, Array]:
+        """Predict pairs of ids, as ``predict``, and say how sure the predictions are.
+
+        Returns:
+            ``prediction``, and the columns of ``Details.columns``: float [n] each.
+        """
+        rows = self.users.rows(user_id), self.catalogue.ids.rows(anime_id)
+        predicted = {"prediction": self.scorer.predict(*rows)}
+        return predicted | self.details.columns(*rows, self._user_counts[rows[0]])
 
     @cached_property
     def raters(self) -> Array:
@@ -148,7 +158,12 @@ class Recommender:
             UserError: no title may be listed.
         """
         rows = self._ranked(person, self.allowed(person, filters), number, order)
-        return self.described(person, rows, why)
+        titles = self.described(person, rows, why)
+        if filters.one_per_franchise:
+            every = self.allowed(person, filters._replace(one_per_franchise=False))
+            more = self.catalogue.franchises.others(rows, every).tolist()
+            titles = [t | {"more_in_series": n} for t, n in zip(titles, more, strict=True)]
+        return titles
 
     def described(self, person: Person, rows: Ints, why: bool = True) -> list[dict[str, Any]]:
         """Describe titles for a user: what they are, and what the model says of them."""

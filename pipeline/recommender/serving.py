@@ -11,52 +11,30 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType, Array, Object, Property
 
 from pipeline.errors import UserError
 from pipeline.recommender.filters import Filters
 from pipeline.recommender.listed import Listed
+from pipeline.recommender.lists import Order, check_request
+from pipeline.recommender.pair import recommend_both
 from pipeline.recommender.person import Person
-from pipeline.recommender.recommender import Recommender, check_request
+from pipeline.recommender.rating_files import status_of
+from pipeline.recommender.recommender import Recommender
 
-REASON = Object([Property("what", "string"), Property("points", "double")])
-SIGNATURE = ModelSignature(
-    inputs=Schema([
-        ColSpec("long", "user_id", required=False),
-        ColSpec(Array(AnyType()), "ratings", required=False),
-        ColSpec("long", "anime_id", required=False),
-    ]),
-    outputs=Schema([
-        ColSpec("double", "prediction"),
-        ColSpec("long", "row", required=False),
-        ColSpec("long", "rank", required=False),
-        ColSpec("long", "anime_id", required=False),
-        ColSpec("string", "title", required=False),
-        ColSpec(Array(REASON), "why", required=False),
-    ]),
-    params=ParamSchema([
-        ParamSpec("k", "long", 20),
-        ParamSpec("diversity", "double", 0.0),
-        ParamSpec("genres", "string", [], (-1,)),
-        ParamSpec("without", "string", [], (-1,)),
-        ParamSpec("types", "string", [], (-1,)),
-        ParamSpec("from_year", "long", 0),  # MLflow params cannot be None: 0 is any year
-        ParamSpec("to_year", "long", 0),
-        ParamSpec("sequels", "boolean", True),
-    ]),
+LISTED = (
+    "row", "rank", "anime_id", "title", "prediction", "low", "high", "liked", "watch", "grades",
+    "planned", "why", "why_watch",
 )  # fmt: skip
-LIST_COLUMNS = ["row", "rank", "anime_id", "title", "prediction", "why"]
 
 
 class Recommendations(mlflow.pyfunc.PythonModel):
     """Answers each row of a frame with a prediction or a list of titles.
 
-    A row names a user of the data by ``user_id``, or describes a new user by ``ratings``: dicts
-    with ``anime_id`` or ``title``, and ``rating``. With a column ``anime_id`` the answer is the
-    prediction of that title, where unknown ids count as an average user or title; without it, the
-    answer is a list of titles.
+    A row names a user of the data by ``user_id``, or brings a new user's list as ``ratings``: dicts
+    with ``anime_id`` or ``title``, and ``rating`` or ``status`` or both. With a column ``anime_id``
+    the answer is the prediction of that title, where unknown ids count as an average user or title;
+    without it, the answer is a list of titles. With a column ``with_user_id`` or ``with_ratings``
+    it is a list for two people.
     """
 
     def load_context(self, context: Any) -> None:
@@ -64,10 +42,10 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         self.recommender = Recommender(Path(context.artifacts["model"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
-        """Return a frame with the column ``prediction``, in the order of the input.
+        """Return predictions in the order of the input, or lists.
 
-        Lists have one row per title, with LIST_COLUMNS: ``row`` is that of the input, from 0;
-        ``rank`` counts from 1.
+        Lists have one row per title, with LISTED, and for two people ``other``, what differs for
+        the second: ``row`` is that of the input, from 0; ``rank`` counts from 1.
 
         Raises:
             MlflowException: a row cannot be answered; the message says which, and why.
@@ -76,56 +54,89 @@ class Recommendations(mlflow.pyfunc.PythonModel):
             if ("user_id" in model_input) == ("ratings" in model_input):
                 raise UserError("rows need either user_id or ratings.")
             if "anime_id" in model_input:
-                return pd.DataFrame({"prediction": self._predictions(model_input)})
-            return pd.DataFrame(self._lists(model_input, params), columns=LIST_COLUMNS)
+                return pd.DataFrame(self._predictions(model_input))
+            return pd.DataFrame(self._lists(model_input, params or {}))
         except UserError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
-    def _predictions(self, frame: pd.DataFrame) -> np.ndarray:
+    def _predictions(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         anime = frame["anime_id"].to_numpy()
         if "user_id" in frame:
-            return self.recommender.predict(frame["user_id"].to_numpy(), anime).astype(float)
+            columns = self.recommender.outlook(frame["user_id"].to_numpy(), anime)
+            return {name: values.astype(float) for name, values in columns.items()}
         rows = self.recommender.catalogue.ids.rows(anime)
-        scores = (self.recommender.scorer.scores(person.taste) for person in self._people(frame))
-        return np.array([score[row] for score, row in zip(scores, rows, strict=True)], float)
+        people = self._people(frame, "user_id", "ratings")
+        titles = [
+            self.recommender.details.of(person, np.array([row]))[0]
+            for person, row in zip(people, rows, strict=True)
+        ]
+        names = ("prediction", "low", "high", "liked")
+        return {name: np.array([title[name] for title in titles], float) for name in names}
 
     def _lists(self, frame: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
-        number, diversity = params["k"], params["diversity"]
-        check_request(number, diversity, ("k", "diversity"))
-        genres, without, types = (list(params[name]) for name in ("genres", "without", "types"))
+        number, order = params["k"], Order(params["order"], params["niche"], params["diversity"])
+        check_request(number, order, ("k", "diversity", "niche", "order"))
         years = params["from_year"] or None, params["to_year"] or None
-        filters = Filters(genres, without, types, years, params["sequels"])
+        genres, without, types = (list(params[name]) for name in ("genres", "without", "types"))
+        same = ("sequels", "min_raters", "next_in_series", "one_per_franchise", "dropped_sequels")
+        filters = Filters(
+            genres, without, types, years, planned=params["planned"],
+            **{name: params[name] for name in same},
+        )  # fmt: skip
+        people = [self._counted(p, params) for p in self._people(frame, "user_id", "ratings")]
+        others: list[Person] = []
+        if {"with_user_id", "with_ratings"} & set(frame.columns):
+            pairs = self._people(frame, "with_user_id", "with_ratings")
+            others = [self._counted(person, params) for person in pairs]
         answer: list[dict[str, Any]] = []
-        for row, person in enumerate(self._people(frame)):
-            titles = self.recommender.recommend(person, number, filters, diversity)
-            answer += [{"row": row, "rank": i} | title for i, title in enumerate(titles, 1)]
+        for row, person in enumerate(people):
+            if others:
+                both = person, others[row]
+                titles = recommend_both(self.recommender, both, number, filters, order.niche)
+            else:
+                titles = self.recommender.recommend(person, number, filters, order)
+            for rank, title in enumerate(titles, start=1):
+                full = {"row": row, "rank": rank} | title
+                kept = (*LISTED, *(["other"] if others else []))
+                answer.append({name: full[name] for name in kept})
         return answer
 
-    def _people(self, frame: pd.DataFrame) -> Iterator[Person]:
+    def _counted(self, person: Person, params: dict[str, Any]) -> Person:
+        """Take titles out of a person's account."""
+        ignore, least = list(params["ignore"]), params["ignore_below"]
+        if not ignore and least <= self.recommender.scorer.scale[0]:
+            return person
+        return self.recommender.without(person, ignore, least)
+
+    def _people(self, frame: pd.DataFrame, in_data: str, brought: str) -> Iterator[Person]:
         """Yield the user of each row: look up those of the data, fold in new ones."""
-        in_data = "user_id" in frame
-        for row, value in enumerate(frame["user_id" if in_data else "ratings"]):
+        known = in_data in frame
+        for row, value in enumerate(frame[in_data if known else brought]):
             try:
-                if in_data:
+                if known:
                     yield self.recommender.user(str(value))
                 else:
-                    yield self.recommender.newcomer([self._rated(rating) for rating in value])
+                    yield self.recommender.newcomer([self._listed(entry) for entry in value])
             except UserError as error:
                 raise UserError(f"row {row}: {error}") from error
 
-    def _rated(self, rating: Any) -> Listed:
-        fields = rating if isinstance(rating, dict) else {}
-        anime, title, value = map(fields.get, ("anime_id", "title", "rating"))
-        if (anime is None) == (title is None) or value is None:
-            raise UserError(f"{str(rating)[:99]} needs either anime_id or title, and rating.")
+    def _listed(self, entry: Any) -> Listed:
+        fields = entry if isinstance(entry, dict) else {}
+        anime, title, value, status = map(fields.get, ("anime_id", "title", "rating", "status"))
+        if (anime is None) == (title is None) or (value is None and status is None):
+            raise UserError(
+                f"{str(entry)[:99]} needs either anime_id or title, and rating or status."
+            )
         low, high = self.recommender.scorer.scale
         try:
-            if low <= float(value) <= high:
-                return Listed(str(title) if anime is None else str(int(anime)), float(value))
+            of_title = str(title) if anime is None else str(int(anime))
+            rating = None if value is None else float(value)
+            if rating is None or low <= rating <= high:
+                return Listed(of_title, rating, status_of(str(status or "")))
         except (TypeError, ValueError, OverflowError):
             pass
         raise UserError(
-            f"{str(rating)[:99]}: rating must be from {low} to {high}, and anime_id a whole number."
+            f"{str(entry)[:99]}: rating must be from {low} to {high}, and anime_id a whole number."
         )
 
 

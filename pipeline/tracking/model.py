@@ -17,7 +17,7 @@ def log_model(folder: Path) -> None:
     import pandas as pd
     import pyarrow.parquet as pq
 
-    from pipeline.recommender.serving import SIGNATURE
+    from pipeline.recommender.signature import SIGNATURE
 
     titles = pq.read_table(folder / "titles.parquet", columns=["item_id"])["item_id"].to_pylist()
     ratings = [{"anime_id": title, "rating": 9.0} for title in titles[1:4]]
