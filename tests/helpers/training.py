@@ -8,7 +8,7 @@ from pipeline.artifact.similar import SIMILAR, load_similar
 from pipeline.compose import compose
 from pipeline.config import check
 from pipeline.tables.rows import read_pairs
-from pipeline.train import remembered
+from pipeline.train import listed_together, ordered, remembered
 
 
 def model_settings(*overrides):
@@ -37,6 +37,13 @@ def train(features, folder, *overrides, share=0.9):
     return folder
 
 
+def finish(settings, folder, features):
+    """Add to a model what train adds after the network and the draws; return train's figures."""
+    valid, together = read_pairs(features, "valid"), listed_together(settings, features)
+    scorer, mse, strength = remembered(settings, folder, valid, together)
+    return mse, strength, *ordered(settings, folder, valid, scorer, together, features)
+
+
 def train_network(features, folder, *overrides, share=0.9):
     """Train a small model into a folder, and return its network in Keras."""
     from pipeline.model.checkpoint import Checkpoint
@@ -51,7 +58,7 @@ def train_network(features, folder, *overrides, share=0.9):
     kept = sampler.sample(settings, features, lambda *_: None, checkpoints[1])
     draws = (kept, {"shares": np.full(len(kept.draws), share / len(kept.draws))}) if kept else None
     write_model(folder, exported(network, known), draws, settings, features)
-    remembered(settings, folder, read_pairs(features, "valid"))
+    finish(settings, folder, features)
     if (similar := load_similar(folder)) is not None:  # the planted taste leaves nothing to it
         np.savez(folder / SIMILAR, **similar[0]._replace(strength=0.5)._asdict())
     return network
