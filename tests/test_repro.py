@@ -60,7 +60,9 @@ def test_the_figures_are_complete_and_the_model_learns(repro):
     assert peers["global_mean"]["better"], "the model is surely better than that"
     assert peers["user_item_bias"]["mse"] < peers["global_mean"]["mse"]
     assert peers.keys() > {"item_neighbours", "matrix_factorisation", "boosted_trees"}
-    assert found["ranking"]["catalogue"].keys() == {"model", "user_item_bias", "most_rated"}
+    lists = found["ranking"]["catalogue"]
+    assert lists.keys() > {"model", "user_item_bias", "most_rated", "ease", "ials"}
+    assert lists["ease"]["ndcg"] > lists["user_item_bias"]["ndcg"]
     assert found["leaks"]["histories"] == 0
 
 
