@@ -151,7 +151,8 @@ def main() -> None:
     with runs.run(config, trained) as run, threadpool_limits(1):
         results = evaluate(config.evaluate, FEATURES, scorer)
         results.figures.update(noise_floor(METRICS / "download.json"))
-        drawn = pictures.draw(curve, results.tables, scorer.scale)
+        lists = results.figures["ranking"]["catalogue"]
+        drawn = pictures.draw(curve, results.tables, lists, scorer.scale)
         page = report.page(config, results.figures, results.tables, drawn, METRICS)
         logs.log_test(config, results.figures, drawn, page)
         if champion.has_model(run.info.run_id):  # a run that this stage opened has none

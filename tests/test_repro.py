@@ -192,7 +192,8 @@ def test_one_run_spans_train_and_evaluate(repro):
     for name in ("train_mse", "valid_mse"):
         assert [m.step for m in client.get_metric_history(found["run_id"], name)] == [1, 2, 3]
     pictures = {file.path for file in client.list_artifacts(found["run_id"], "plots")}
-    assert "plots/learning_curve.png" in pictures
+    assert {"plots/learning_curve.png", "plots/lists_by_history.png"} <= pictures
+    assert found["metrics.list_ndcg.ease"] > found["metrics.list_ndcg.user_item_bias"]
     assert len(client.get_run(found["run_id"]).inputs.dataset_inputs) == 3
 
 
