@@ -18,14 +18,14 @@ from pipeline.arrays import Array, Floats, indicators
 from pipeline.artifact.folder import model_digest
 from pipeline.config import load
 from pipeline.errors import run_stage
-from pipeline.evaluation import embedding_map, pictures, ranking, report, segments
+from pipeline.evaluation import catalogue, embedding_map, pictures, ranking, report, segments
 from pipeline.evaluation.metrics import GROUPS, Bootstrap, difference, measure, quantile_groups
 from pipeline.evaluation.references import References, references
 from pipeline.files import replace_csv, replace_json, replace_text, rounded
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
 from pipeline.recommender.scorer import Scorer
 from pipeline.settings.sections import Evaluate
-from pipeline.tables.entities import read_items, read_users
+from pipeline.tables.entities import read_items
 from pipeline.tables.rows import read_rows
 from pipeline.tracking import champion, logs, runs
 
@@ -119,17 +119,16 @@ def rank(
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Measure rankings for a sample of users: of their test titles, and of the whole catalogue."""
-    users, items = read_users(features / "users.parquet"), read_items(features / "items.parquet")
-    shape = len(users.numbers), len(items.numbers)
+    items = read_items(features / "items.parquet")
     gain = ranking.gains(test.rating, scorer.scale)
     sampled = ranking.sample_users(test, gain, settings.ranking_users, settings.seed)
-    seen = ranking.seen_titles(baselines.pairs.user, baselines.pairs.item, shape)
     genres = indicators(items.codes["genres"], items.words["genres"])
-    scores = {"model": scorer.matrix} | ranking.baseline_scores(baselines.biases, seen)
+    known = baselines.rated, genres, baselines.history
+    scores = {"model": scorer.matrix} | baselines.scores
     return {
         "users": len(sampled),
         "held_out": ranking.held_out(test, prediction, gain, sampled, bootstrap),
-        "catalogue": ranking.catalogue(test, gain, sampled, seen, genres, scores, bootstrap),
+        "catalogue": catalogue.measure(test, gain, sampled, *known, scores, bootstrap),
     }
 
 
@@ -152,7 +151,8 @@ def main() -> None:
     with runs.run(config, trained) as run, threadpool_limits(1):
         results = evaluate(config.evaluate, FEATURES, scorer)
         results.figures.update(noise_floor(METRICS / "download.json"))
-        drawn = pictures.draw(curve, results.tables, scorer.scale)
+        lists = results.figures["ranking"]["catalogue"]
+        drawn = pictures.draw(curve, results.tables, lists, scorer.scale)
         page = report.page(config, results.figures, results.tables, drawn, METRICS)
         logs.log_test(config, results.figures, drawn, page)
         if champion.has_model(run.info.run_id):  # a run that this stage opened has none

@@ -60,7 +60,9 @@ def test_the_figures_are_complete_and_the_model_learns(repro):
     assert peers["global_mean"]["better"], "the model is surely better than that"
     assert peers["user_item_bias"]["mse"] < peers["global_mean"]["mse"]
     assert peers.keys() > {"item_neighbours", "matrix_factorisation", "boosted_trees"}
-    assert found["ranking"]["catalogue"].keys() == {"model", "user_item_bias", "most_rated"}
+    lists = found["ranking"]["catalogue"]
+    assert lists.keys() > {"model", "user_item_bias", "most_rated", "ease", "ials"}
+    assert lists["ease"]["ndcg"] > lists["user_item_bias"]["ndcg"]
     assert found["leaks"]["histories"] == 0
 
 
@@ -190,7 +192,8 @@ def test_one_run_spans_train_and_evaluate(repro):
     for name in ("train_mse", "valid_mse"):
         assert [m.step for m in client.get_metric_history(found["run_id"], name)] == [1, 2, 3]
     pictures = {file.path for file in client.list_artifacts(found["run_id"], "plots")}
-    assert "plots/learning_curve.png" in pictures
+    assert {"plots/learning_curve.png", "plots/lists_by_history.png"} <= pictures
+    assert found["metrics.list_ndcg.ease"] > found["metrics.list_ndcg.user_item_bias"]
     assert len(client.get_run(found["run_id"]).inputs.dataset_inputs) == 3
 
 

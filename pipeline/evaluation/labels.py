@@ -7,5 +7,8 @@ NAMES = {
     "matrix_factorisation": "matrix factorisation",
     "boosted_trees": "boosted trees",
     "model": "this model",
+    "folded_in": "this model, as for new users",
     "most_rated": "most rated titles",
+    "ials": "implicit ALS",
+    "ease": "EASE",
 }

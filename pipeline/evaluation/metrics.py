@@ -148,17 +148,20 @@ def quantile_groups(values: Floats, groups: int) -> Ints:
     return rank * groups // max(1, len(values))
 
 
-def difference(ours: Floats, theirs: Floats, user: Ints, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Compare errors on the same rows [n] by a paired bootstrap.
+def difference(
+    ours: Floats, theirs: Floats, user: Ints, bootstrap: Bootstrap, higher_is_better: bool = False
+) -> dict[str, Any]:
+    """Compare a figure of the same rows [n], an error by default, by a paired bootstrap.
 
     Returns:
         ``difference``: mean of ours minus mean of theirs; ``difference_ci95``; ``better``: whether
-        ours are significantly smaller, the whole interval being below 0.
+        ours are significantly better: for errors, the whole interval is below 0, and for figures
+        of which higher is better, above 0.
     """
     paired = ours.astype(np.float64) - theirs
     low, high = bootstrap.mean(paired, user)
     return {
         "difference": float(paired.mean()),
         "difference_ci95": (low, high),
-        "better": high < 0,
+        "better": low > 0 if higher_is_better else high < 0,
     }

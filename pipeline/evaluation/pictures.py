@@ -1,27 +1,38 @@
 """Pictures for the report and MLflow; DVC draws its own from the same tables."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.evaluation.labels import NAMES
+from pipeline.evaluation.lists import TOP
 from pipeline.evaluation.segments import HISTORY, KINDS, POPULARITY
 from pipeline.plots import BLUE, GREY, ORANGE, canvas
 
 MSE = "MSE (squared rating points)"
 # A palette for colour-blind readers too (Okabe & Ito 2008); the last colour is for "other".
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#bbbbbb")
-MIN_RATINGS = 20  # a segment with fewer ratings is not drawn: its interval would fill the picture
+MIN_SIZE = (
+    20  # a segment of fewer ratings or users is not drawn: its interval would fill the picture
+)
 
 
 def draw(
-    curve: pd.DataFrame, tables: dict[str, pd.DataFrame], scale: tuple[int, int]
+    curve: pd.DataFrame,
+    tables: dict[str, pd.DataFrame],
+    lists: Mapping[str, Any],
+    scale: tuple[int, int],
 ) -> dict[str, Figure]:
     """Return all pictures by name.
 
     Args:
         curve: the learning curve of the network.
         tables: tables of the plots, by name.
+        lists: figures of the lists from the whole catalogue, by name.
         scale: lowest and highest rating.
     """
     drawn = {
@@ -32,6 +43,8 @@ def draw(
         "error_by_history": error_by_history(tables["error_by_history"]),
         "segments": segments(tables["segments"]),
     }
+    if lists:
+        drawn["lists_by_history"] = lists_by_history(lists)
     if len(tables["embedding_map"]):
         drawn["embedding_map"] = embedding_map(tables["embedding_map"])
     return drawn
@@ -104,9 +117,30 @@ def error_by_history(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def lists_by_history(lists: Mapping[str, Any]) -> Figure:
+    """Draw the NDCG of all lists by length of history, with intervals."""
+    title, axis = f"Lists by {HISTORY} (test)", f"{HISTORY} (and users)"
+    figure, axes = canvas(title, axis, f"NDCG@{TOP}", 5.0)
+    shifts = np.linspace(-0.24, 0.24, len(lists))
+    for (name, figures), color, shift in zip(lists.items(), COLORS, shifts, strict=False):
+        rows = pd.DataFrame(figures["by_history"])
+        rows = rows[rows.users >= MIN_SIZE]
+        ends = np.array(rows.ci95.to_list()).reshape(-1, 2).T
+        axes.errorbar(
+            np.arange(len(rows)) + shift, rows.ndcg, np.abs(ends - rows.ndcg.to_numpy()),
+            color=color, marker="o", markersize=4, capsize=2, label=NAMES[name],
+            linewidth=2.5 if name == "model" else 1,
+        )  # fmt: skip
+    labels = [f"{row.history}\n({row.users:,})" for row in rows.itertuples()]
+    axes.set_xticks(np.arange(len(rows)), labels, fontsize=8)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.15))
+    return figure
+
+
 def segments(table: pd.DataFrame) -> Figure:
     """Draw a bar for each kind of title: the gain over user + item bias, with its interval."""
-    table = table[table.n >= MIN_RATINGS]
+    table = table[table.n >= MIN_SIZE]
     label = "reduction of the MSE of user + item bias (%), with 95 % interval"
     height = max(4.5, 0.22 * (len(table) + 6))
     figure, axes = canvas("Gain by kind of title (test)", label, "", height)

@@ -1,4 +1,4 @@
-"""The part of evaluate that does not depend on the model: leak probes and baseline predictions.
+"""The part of evaluate that does not depend on the model: leak probes, baselines and rivals.
 
 Jobs of a sweep that run in one process on the same tables share it by a cache.
 """
@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
-from pipeline.arrays import Array, Floats
-from pipeline.evaluation import baselines, leaks
+from pipeline.arrays import Array, Floats, Ints
+from pipeline.evaluation import baselines, leaks, rivals
 from pipeline.evaluation.baselines import Biases, Pairs
+from pipeline.evaluation.lists import Score, rated_titles
 from pipeline.evaluation.metrics import Bootstrap
 from pipeline.evaluation.trees import fit_trees, inputs
 from pipeline.tables.rows import Tables, read_tables
@@ -22,29 +24,31 @@ class References(NamedTuple):
 
     Attributes:
         leaks: results of ``leaks.probe``.
-        pairs: the ratings before the test.
-        biases: the user + item bias baseline, fitted to these.
         predictions: by name of the baseline, a mask of the test rows it predicts (bool [n]) and
             its predictions of these [m].
+        rated: 1 where a user rated a title before the test: int32 [users, titles].
+        history: number of training ratings of each user [users].
+        scores: what other lists than the model's are ordered by, by name.
     """
 
     leaks: dict[str, Any]
-    pairs: Pairs
-    biases: Biases
     predictions: dict[str, tuple[Array, Floats]]
+    rated: sparse.csr_array
+    history: Ints
+    scores: dict[str, Score]
 
 
 @lru_cache(maxsize=2)
 def references(
     features: Path, scale: tuple[int, int], bootstrap: Bootstrap, max_ratings: int
 ) -> References:
-    """Run the leak probes, then fit the baselines.
+    """Run the leak probes, then fit the baselines and the rivals.
 
     Args:
         features: folder of the feature tables; as it is a cache key, its contents must not change.
         scale: lowest and highest rating.
         bootstrap: for the intervals; its seed also draws the sample of users.
-        max_ratings: approximate limit on the ratings that the slower baselines learn from.
+        max_ratings: approximate limit on the ratings that the slower of them learn from.
 
     Raises:
         UserError: a probe found a leak.
@@ -65,7 +69,9 @@ def references(
     for name, values in _slower(tables, pairs, biases, sampled).items():
         predictions[name] = of_sampled, values
     clipped = {n: (mask, np.clip(values, *scale)) for n, (mask, values) in predictions.items()}
-    return References(probed, pairs, biases, clipped)
+    rated = rated_titles(pairs, (len(tables.users.numbers), len(tables.items.numbers)))
+    scores = rivals.fit(rated, sampled, biases)
+    return References(probed, clipped, rated, tables.sums["user_count"], scores)
 
 
 def _slower(tables: Tables, pairs: Pairs, biases: Biases, sampled: Array) -> dict[str, Floats]:

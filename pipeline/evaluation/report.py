@@ -38,6 +38,8 @@ PICTURES = {  # name: caption, which is also the text for screen readers
     "residual_by_popularity": "Mean residual by number of training ratings of the title.",
     "error_by_history": "MSE of the model and of user + item bias by number of training ratings of "
     "the user, with intervals.",
+    "lists_by_history": "NDCG of lists from the whole catalogue by number of training ratings of "
+    "the user, with intervals.",
     "segments": "Reduction of the MSE of user + item bias by the model, by type, decade and genre, "
     "with intervals.",
     "embedding_map": "The most rated titles, laid out by t-SNE: titles are close if their "

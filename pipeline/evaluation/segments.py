@@ -130,14 +130,8 @@ def segmentations(rows: dict[str, Array], rating: Floats, features: Path) -> Ite
         features: folder of the feature tables.
     """
     every = np.arange(len(rating))
-    lasts = [following - 1 for following in COUNTS[1:]]
-    names = [
-        str(low) if low == last else f"{low}-{last}"
-        for low, last in zip(COUNTS, lasts, strict=False)
-    ]
-    names.append(f"{COUNTS[-1]}+")
     for by, count in ((HISTORY, "user_count"), (POPULARITY, "item_count")):
-        codes = np.searchsorted(COUNTS, rows[count], side="right") - 1
+        names, codes = count_classes(rows[count])
         yield Segmentation(by, names, every, codes)
 
     titles = read_titles(features)
@@ -147,6 +141,16 @@ def segmentations(rows: dict[str, Array], rating: Floats, features: Path) -> Ite
     grades = np.unique(rating.astype(int))
     codes = np.searchsorted(grades, rating.astype(int))
     yield Segmentation("true rating", [str(grade) for grade in grades], every, codes)
+
+
+def count_classes(count: Ints) -> tuple[list[str], Ints]:
+    """Return the names of the classes of training counts, and the class of each count [n]."""
+    lasts = [following - 1 for following in COUNTS[1:]]
+    names = [
+        str(low) if low == last else f"{low}-{last}"
+        for low, last in zip(COUNTS, lasts, strict=False)
+    ]
+    return [*names, f"{COUNTS[-1]}+"], np.searchsorted(COUNTS, count, side="right") - 1
 
 
 def _by_title(by: str, values: pd.Series, item: Ints) -> Segmentation:

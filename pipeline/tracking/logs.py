@@ -84,13 +84,15 @@ def log_test(
     import mlflow
 
     mlflow.set_tag(NOTE, describe(config, figures))
-    lists = figures["ranking"]["catalogue"].get("model", {})
+    lists = figures["ranking"]["catalogue"]
+    ours, rivals = lists.get("model", {}), {n: v for n, v in lists.items() if n != "model"}
     mlflow.log_metrics(
         {f"test_{name}": figures[name] for name in figures["ci95"]}
         | {f"test_{name}_low": low for name, (low, _) in figures["ci95"].items()}
         | {f"test_{name}_high": high for name, (_, high) in figures["ci95"].items()}
         | {f"baseline_mse.{name}": values["mse"] for name, values in figures["baselines"].items()}
-        | {f"list_{name}": value for name, value in lists.items() if isinstance(value, float)}
+        | {f"list_{name}": value for name, value in ours.items() if isinstance(value, float)}
+        | {f"list_ndcg.{name}": values["ndcg"] for name, values in rivals.items()}
         | ({"noise_floor_mse": figures["noise_floor"]} if "noise_floor" in figures else {})
     )
     mlflow.log_dict(dict(figures), "evaluate.json")

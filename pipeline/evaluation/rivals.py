@@ -1,0 +1,127 @@
+"""Rivals of the model's lists: scores made for ranking, from who rated what, not how.
+
+They learn from the training and the validation rows, as the baselines do. Scores of different
+rivals are on different scales: only their order counts.
+"""
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
+from scipy import sparse
+from scipy.linalg import lapack
+from threadpoolctl import threadpool_limits
+
+from pipeline.arrays import Array, Floats, Ints
+from pipeline.evaluation.baselines import CHUNK, Biases
+from pipeline.evaluation.lists import Score
+
+# Settings chosen once: by NDCG@10 of the validation rows of real ratings, after a fit to the
+# training rows. 200 suits EASE as well.
+RIDGE = 300.0
+IALS = {"factors": 128, "regularization": 100.0, "alpha": 15.0, "iterations": 15}
+NEIGHBOURS, BM25 = 5, {"K1": 0.1, "B": 0.3}  # better than the cosine and than more neighbours
+MAX_TITLES = 8000  # of EASE, whose weights are dense: bounds memory
+
+
+def fit(rated: sparse.csr_array, sampled: Array, biases: Biases) -> dict[str, Score]:
+    """Fit all rivals.
+
+    Args:
+        rated: 1 where a user rated a title before the test: [users, titles]. The ratings of every
+            user count when titles are scored for that user, sampled or not.
+        sampled: mask of the users that the slower rivals are fitted to, bool [users].
+        biases: the user + item bias baseline.
+
+    Returns:
+        Score functions by name. The first two have one order for all users: ``user_item_bias`` by
+        item bias, ``most_rated`` by number of ratings.
+    """
+    counts = np.bincount(rated.indices, minlength=rated.shape[1])
+    nobody = np.full(rated.shape[1], len(biases.users))  # a user bias would change no order
+    biased = biases.predict(nobody, np.arange(rated.shape[1]))
+    learned = rated[np.flatnonzero(sampled)].astype(np.float32)
+    return {
+        "user_item_bias": lambda user, item: np.tile(biased[item], (len(user), 1)),
+        "most_rated": lambda user, item: np.tile(counts[item], (len(user), 1)),
+        "item_neighbours": item_neighbours(rated, learned),
+        "ials": ials(rated, learned),
+        "ease": ease(rated, learned),
+    }
+
+
+def item_neighbours(rated: sparse.csr_array, learned: sparse.csr_array) -> Score:
+    """Score by the similarity to the rated titles: neighbours by BM25, of implicit.
+
+    Args:
+        rated: 1 where a user rated a title: [users, titles].
+        learned: those of its rows that the similarities come from, float32 [sampled, titles].
+    """
+    model = ItemItemRecommender(NEIGHBOURS, num_threads=1)
+    # Not its BM25Recommender, which warns that the format of its own matrix is not CSR.
+    model.fit(bm25_weight(learned.T, **BM25).T.tocsr(), show_progress=False)
+    similarity = sparse.csr_array(model.similarity)
+    return lambda user, item: (rated[user] @ similarity)[:, item].toarray()
+
+
+def ials(rated: sparse.csr_array, learned: sparse.csr_array) -> Score:
+    """Score by implicit alternating least squares (Hu, Koren & Volinsky 2008), of implicit.
+
+    The vectors of users are computed from their ratings, given those of the titles; so users who
+    were not sampled have one too. Arguments as in ``item_neighbours``.
+    """
+    with threadpool_limits(1, "blas"):  # it would warn: more are slower, and the sums would differ
+        model = AlternatingLeastSquares(**IALS, num_threads=1, random_state=0)
+        model.fit(sparse.csr_matrix(learned), show_progress=False)
+
+    def score(user: Ints, item: Ints) -> Floats:
+        vectors = model.recalculate_user(user, sparse.csr_matrix(rated[user], dtype=np.float32))
+        return vectors @ model.item_factors[item].T
+
+    return score
+
+
+def ease(rated: sparse.csr_array, learned: sparse.csr_array) -> Score:
+    """Score by EASE (Steck 2019, arXiv:1905.03375): the ratings of other titles, weighted.
+
+    The MAX_TITLES most rated titles take part; any other has score 0 and adds nothing to scores.
+    Arguments as in ``item_neighbours``.
+    """
+    counts = np.bincount(learned.indices, minlength=learned.shape[1])
+    kept = np.argsort(-counts, kind="stable")[:MAX_TITLES]
+    kept = np.sort(kept[counts[kept] > 0])
+    weights = ease_weights(learned[:, kept])
+
+    def score(user: Ints, item: Ints) -> Floats:
+        values = np.zeros((len(user), rated.shape[1]), np.float32)
+        values[:, kept] = rated[user][:, kept] @ weights
+        return values[:, item]
+
+    return score
+
+
+def ease_weights(learned: sparse.csr_array) -> Floats:
+    """Return the weights with which EASE predicts each title from the others.
+
+    They are the ridge regression of each column on the other columns, in closed form.
+
+    Args:
+        learned: 1 where a user rated a title: float32 [users, titles].
+
+    Returns:
+        float32 [titles, titles]: row j, column i is the weight of title j in the score of title
+        i. The diagonal is 0.
+    """
+    titles = learned.shape[1]
+    by_title = learned.T.tocsr()
+    gram = np.empty((titles, titles), np.float32)
+    for start in range(0, titles, CHUNK):
+        gram[start : start + CHUNK] = (by_title[start : start + CHUNK] @ learned).toarray()
+    gram[np.diag_indices(titles)] += RIDGE
+    # Symmetric, so its transpose is the same in the order of Fortran, which LAPACK overwrites.
+    factor, _ = lapack.spotrf(gram.T, overwrite_a=True)
+    inverse, _ = lapack.spotri(factor, overwrite_c=True)
+    inverse += np.triu(inverse, 1).T  # LAPACK computes the upper triangle alone
+    weights = inverse.T
+    weights /= -np.diag(weights)  # of each column by its diagonal
+    np.fill_diagonal(weights, 0)
+    return weights
