@@ -12,17 +12,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from pipeline.arrays import Array, Floats, indicators
+from pipeline.arrays import Array, Floats, Ints, indicators
 from pipeline.artifact.folder import model_digest
+from pipeline.artifact.intervals import load_intervals
 from pipeline.config import load
 from pipeline.errors import run_stage
-from pipeline.evaluation import catalogue, embedding_map, pictures, ranking, report, segments
+from pipeline.evaluation import (
+    catalogue,
+    embedding_map,
+    intervals,
+    pictures,
+    ranking,
+    report,
+    segments,
+)
+from pipeline.evaluation.lists import Score
 from pipeline.evaluation.metrics import GROUPS, Bootstrap, difference, measure, quantile_groups
 from pipeline.evaluation.references import References, references
 from pipeline.files import replace_csv, replace_json, replace_text, rounded
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
+from pipeline.recommender.grades import gains
+from pipeline.recommender.lists import Lists, load_lists
 from pipeline.recommender.scorer import Scorer
 from pipeline.settings.sections import Evaluate
 from pipeline.tables.entities import read_items
@@ -44,19 +57,27 @@ class Evaluation(NamedTuple):
     tested: pd.DataFrame
 
 
-def evaluate(settings: Evaluate, features: Path, scorer: Scorer) -> Evaluation:
+def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     """Predict the test rows, measure the errors, and compare them with those of the baselines.
+
+    Args:
+        settings: settings of the stage.
+        features: folder of the feature tables.
+        model: folder of the model.
 
     Raises:
         UserError: a leak probe found that an input of the model contains ratings it must predict.
     """
-    bootstrap = Bootstrap(settings.bootstrap, settings.seed)
+    bootstrap, scorer = Bootstrap(settings.bootstrap, settings.seed), Scorer(model)
+    lists = load_lists(model, scorer)
     baselines = references(
         features.resolve(), scorer.scale, bootstrap, settings.max_baseline_ratings
     )
     rows, rating = read_rows(features, "test")
     user = rows["user"]
-    prediction, likelihood = scorer.judge(user, rows["item"], rating)
+    prediction, tails = lists.chances.of_pairs(user, rows["item"])
+    likelihood = lists.chances.log_likelihood(tails, rating)
+    held, width = intervals.held(load_intervals(model), tails, rating, rows, scorer.scale[0])
     measured = measure(rating, prediction, user, bootstrap, likelihood)
     compared = compare(prediction - rating, rating, user, baselines, bootstrap)
     test = ranking.Test(user, rows["item"], rating)
@@ -66,14 +87,15 @@ def evaluate(settings: Evaluate, features: Path, scorer: Scorer) -> Evaluation:
         "ci95": measured.ci95,
         "gain_over_user_item_bias": 1 - measured.point["mse"] / compared["user_item_bias"]["mse"],
         "baselines": compared,
-        "ranking": rank(settings, features, test, prediction, baselines, scorer, bootstrap),
+        "interval": intervals.figures(held, width, user, bootstrap),
+        "ranking": rank(settings, features, test, prediction, baselines, lists, bootstrap),
         "leaks": baselines.leaks,
     }
     segmentations = segments.segmentations(rows, rating, features)
     base = baselines.predictions["user_item_bias"][1] - rating
     tables = {
         "calibration": calibration(rating, prediction),
-        **segments.tables(segmentations, prediction - rating, base, user, bootstrap),
+        **segments.tables(segmentations, prediction - rating, base, held, user, bootstrap),
         "embedding_map": embedding_map.table(scorer.vectors(), segments.read_titles(features)),
     }
     columns = {"user": user, "item": rows["item"], "rating": rating, "prediction": prediction}
@@ -115,21 +137,38 @@ def rank(
     test: ranking.Test,
     prediction: Floats,
     baselines: References,
-    scorer: Scorer,
+    lists: Lists,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Measure rankings for a sample of users: of their test titles, and of the whole catalogue."""
     items = read_items(features / "items.parquet")
-    gain = ranking.gains(test.rating, scorer.scale)
+    gain = gains(test.rating, lists.scorer.scale)
     sampled = ranking.sample_users(test, gain, settings.ranking_users, settings.seed)
     genres = indicators(items.codes["genres"], items.words["genres"])
-    known = baselines.rated, genres, baselines.history
-    scores = {"model": scorer.matrix} | baselines.scores
+    known = baselines.listed, genres, baselines.history
+    scores = {"model": ordered(lists, baselines.listed)} | baselines.scores
     return {
         "users": len(sampled),
         "held_out": ranking.held_out(test, prediction, gain, sampled, bootstrap),
         "catalogue": catalogue.measure(test, gain, sampled, *known, scores, bootstrap),
     }
+
+
+def ordered(lists: Lists, listed: sparse.csr_array) -> Score:
+    """Return what the model's lists are ordered by.
+
+    Args:
+        lists: the model.
+        listed: 1 where a title was on a user's list before the test: [users, titles].
+    """
+    trained = lists.raters > 0
+    known = sparse.csr_matrix(listed, dtype=np.float32)
+
+    def score(user: Ints, item: Ints) -> Floats:
+        rows = known[user]
+        return lists.matrix(user, rows, trained & (rows.toarray() == 0))[:, item]
+
+    return score
 
 
 def noise_floor(download: Path) -> dict[str, float]:
@@ -145,14 +184,14 @@ def noise_floor(download: Path) -> dict[str, float]:
 def main() -> None:
     """Run the stage on the settings in params.yaml."""
     config = load()
-    trained, scorer = model_digest(MODEL), Scorer(MODEL)
+    trained, scale = model_digest(MODEL), (config.dataset.min_rating, config.dataset.max_rating)
     curve = pd.read_csv(PLOTS / "learning_curve.csv")
     # Small matrix products: with two BLAS threads and a busy core they take ten times as long.
     with runs.run(config, trained) as run, threadpool_limits(1):
-        results = evaluate(config.evaluate, FEATURES, scorer)
+        results = evaluate(config.evaluate, FEATURES, MODEL)
         results.figures.update(noise_floor(METRICS / "download.json"))
         lists = results.figures["ranking"]["catalogue"]
-        drawn = pictures.draw(curve, results.tables, lists, scorer.scale)
+        drawn = pictures.draw(curve, results.tables, lists, scale)
         page = report.page(config, results.figures, results.tables, drawn, METRICS)
         logs.log_test(config, results.figures, drawn, page)
         if champion.has_model(run.info.run_id):  # a run that this stage opened has none

@@ -6,7 +6,6 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.arrays import Floats, Ints
-from pipeline.evaluation.baselines import Pairs
 
 TOP = 10  # titles per list
 AT_ONCE = 64  # users at a time: bounds memory
@@ -14,9 +13,14 @@ AT_ONCE = 64  # users at a time: bounds memory
 Score = Callable[[Ints, Ints], Floats]  # users [n] and titles [m] to scores [n, m]
 
 
-def rated_titles(pairs: Pairs, shape: tuple[int, int]) -> sparse.csr_array:
-    """Return 1 where a user rated a title: int32 [users, titles] of this shape."""
-    return sparse.csr_array((np.ones(len(pairs.user), np.int32), (pairs.user, pairs.item)), shape)
+def on_lists(user: Ints, item: Ints, shape: tuple[int, int]) -> sparse.csr_array:
+    """Return 1 where a title is on a user's list: int32 [users, titles] of this shape.
+
+    Args:
+        user, item: rows of the two tables [n].
+        shape: number of users and of titles.
+    """
+    return sparse.csr_array((np.ones(len(user), np.int32), (user, item)), shape)
 
 
 def best_unseen(users: Ints, titles: Ints, seen: sparse.csr_array, score: Score) -> Ints:

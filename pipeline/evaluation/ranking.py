@@ -6,7 +6,6 @@ MAP are those of trec_eval. Unrated titles count as not liked, which makes figur
 catalogue low for any model: they can only compare models.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -25,17 +24,6 @@ class Test(NamedTuple):
     user: Ints
     item: Ints
     rating: Floats
-
-
-def gains(rating: Floats, scale: tuple[int, int]) -> Ints:
-    """Return the gain of each rating: int64 [n], 0 where the title was not liked."""
-    return np.maximum(rating.astype(np.int64) - lowest_liked(scale) + 1, 0)
-
-
-def lowest_liked(scale: tuple[int, int]) -> int:
-    """Return the lowest rating that counts as liked."""
-    low, high = scale
-    return math.ceil(low + 0.75 * (high - low))
 
 
 def sample_users(test: Test, gain: Ints, number: int, seed: int) -> Ints:

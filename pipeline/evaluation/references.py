@@ -13,7 +13,7 @@ from scipy import sparse
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.evaluation import baselines, leaks, rivals
 from pipeline.evaluation.baselines import Biases, Pairs
-from pipeline.evaluation.lists import Score, rated_titles
+from pipeline.evaluation.lists import Score, on_lists
 from pipeline.evaluation.metrics import Bootstrap
 from pipeline.evaluation.trees import fit_trees, inputs
 from pipeline.tables.rows import Tables, read_tables
@@ -26,14 +26,14 @@ class References(NamedTuple):
         leaks: results of ``leaks.probe``.
         predictions: by name of the baseline, a mask of the test rows it predicts (bool [n]) and
             its predictions of these [m].
-        rated: 1 where a user rated a title before the test: int32 [users, titles].
+        listed: 1 where a user rated or watched a title before the test: int32 [users, titles].
         history: number of training ratings of each user [users].
         scores: what other lists than the model's are ordered by, by name.
     """
 
     leaks: dict[str, Any]
     predictions: dict[str, tuple[Array, Floats]]
-    rated: sparse.csr_array
+    listed: sparse.csr_array
     history: Ints
     scores: dict[str, Score]
 
@@ -69,9 +69,12 @@ def references(
     for name, values in _slower(tables, pairs, biases, sampled).items():
         predictions[name] = of_sampled, values
     clipped = {n: (mask, np.clip(values, *scale)) for n, (mask, values) in predictions.items()}
-    rated = rated_titles(pairs, (len(tables.users.numbers), len(tables.items.numbers)))
-    scores = rivals.fit(rated, sampled, biases)
-    return References(probed, clipped, rated, tables.sums["user_count"], scores)
+    user, item = (
+        np.concatenate(both) for both in zip((pairs.user, pairs.item), tables.watched, strict=True)
+    )
+    listed = on_lists(user, item, (len(tables.users.numbers), len(tables.items.numbers)))
+    scores = rivals.fit(listed, sampled, biases)
+    return References(probed, clipped, listed, tables.sums["user_count"], scores)
 
 
 def _slower(tables: Tables, pairs: Pairs, biases: Biases, sampled: Array) -> dict[str, Floats]:

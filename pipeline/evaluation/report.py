@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 from pipeline.evaluation.labels import NAMES
 from pipeline.evaluation.leaks import MAX_GAIN, MIN_RATIO
-from pipeline.evaluation.ranking import lowest_liked
 from pipeline.evaluation.segments import TABLES
+from pipeline.recommender.grades import lowest_liked
 from pipeline.settings.sections import Config
 
 FIGURES = {  # name: title, unit, meaning

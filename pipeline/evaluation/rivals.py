@@ -1,4 +1,4 @@
-"""Rivals of the model's lists: scores made for ranking, from who rated what, not how.
+"""Rivals of the model's lists: scores made for ranking, from who has which titles on a list.
 
 They learn from the training and the validation rows, as the baselines do. Scores of different
 rivals are on different scales: only their order counts.
@@ -23,12 +23,12 @@ NEIGHBOURS, BM25 = 5, {"K1": 0.1, "B": 0.3}  # better than the cosine and than m
 MAX_TITLES = 8000  # of EASE, whose weights are dense: bounds memory
 
 
-def fit(rated: sparse.csr_array, sampled: Array, biases: Biases) -> dict[str, Score]:
+def fit(listed: sparse.csr_array, sampled: Array, biases: Biases) -> dict[str, Score]:
     """Fit all rivals.
 
     Args:
-        rated: 1 where a user rated a title before the test: [users, titles]. The ratings of every
-            user count when titles are scored for that user, sampled or not.
+        listed: 1 where a title was on a user's list before the test: [users, titles]. The lists
+            of all users count when titles are scored for them, sampled or not.
         sampled: mask of the users that the slower rivals are fitted to, bool [users].
         biases: the user + item bias baseline.
 
@@ -36,34 +36,34 @@ def fit(rated: sparse.csr_array, sampled: Array, biases: Biases) -> dict[str, Sc
         Score functions by name. The first two have one order for all users: ``user_item_bias`` by
         item bias, ``most_rated`` by number of ratings.
     """
-    counts = np.bincount(rated.indices, minlength=rated.shape[1])
-    nobody = np.full(rated.shape[1], len(biases.users))  # a user bias would change no order
-    biased = biases.predict(nobody, np.arange(rated.shape[1]))
-    learned = rated[np.flatnonzero(sampled)].astype(np.float32)
+    counts = np.bincount(listed.indices, minlength=listed.shape[1])
+    nobody = np.full(listed.shape[1], len(biases.users))  # a user bias would change no order
+    biased = biases.predict(nobody, np.arange(listed.shape[1]))
+    learned = listed[np.flatnonzero(sampled)].astype(np.float32)
     return {
         "user_item_bias": lambda user, item: np.tile(biased[item], (len(user), 1)),
         "most_rated": lambda user, item: np.tile(counts[item], (len(user), 1)),
-        "item_neighbours": item_neighbours(rated, learned),
-        "ials": ials(rated, learned),
-        "ease": ease(rated, learned),
+        "item_neighbours": item_neighbours(listed, learned),
+        "ials": ials(listed, learned),
+        "ease": ease(listed, learned),
     }
 
 
-def item_neighbours(rated: sparse.csr_array, learned: sparse.csr_array) -> Score:
-    """Score by the similarity to the rated titles: neighbours by BM25, of implicit.
+def item_neighbours(listed: sparse.csr_array, learned: sparse.csr_array) -> Score:
+    """Score by the similarity to the listed titles: neighbours by BM25, of implicit.
 
     Args:
-        rated: 1 where a user rated a title: [users, titles].
+        listed: 1 where a title is on a user's list: [users, titles].
         learned: those of its rows that the similarities come from, float32 [sampled, titles].
     """
     model = ItemItemRecommender(NEIGHBOURS, num_threads=1)
     # Not its BM25Recommender, which warns that the format of its own matrix is not CSR.
     model.fit(bm25_weight(learned.T, **BM25).T.tocsr(), show_progress=False)
     similarity = sparse.csr_array(model.similarity)
-    return lambda user, item: (rated[user] @ similarity)[:, item].toarray()
+    return lambda user, item: (listed[user] @ similarity)[:, item].toarray()
 
 
-def ials(rated: sparse.csr_array, learned: sparse.csr_array) -> Score:
+def ials(listed: sparse.csr_array, learned: sparse.csr_array) -> Score:
     """Score by implicit alternating least squares (Hu, Koren & Volinsky 2008), of implicit.
 
     The vectors of users are computed from their ratings, given those of the titles; so users who
@@ -74,16 +74,16 @@ def ials(rated: sparse.csr_array, learned: sparse.csr_array) -> Score:
         model.fit(sparse.csr_matrix(learned), show_progress=False)
 
     def score(user: Ints, item: Ints) -> Floats:
-        vectors = model.recalculate_user(user, sparse.csr_matrix(rated[user], dtype=np.float32))
+        vectors = model.recalculate_user(user, sparse.csr_matrix(listed[user], dtype=np.float32))
         return vectors @ model.item_factors[item].T
 
     return score
 
 
-def ease(rated: sparse.csr_array, learned: sparse.csr_array) -> Score:
+def ease(listed: sparse.csr_array, learned: sparse.csr_array) -> Score:
     """Score by EASE (Steck 2019, arXiv:1905.03375): the ratings of other titles, weighted.
 
-    The MAX_TITLES most rated titles take part; any other has score 0 and adds nothing to scores.
+    The MAX_TITLES most listed titles take part; any other has score 0 and adds nothing to scores.
     Arguments as in ``item_neighbours``.
     """
     counts = np.bincount(learned.indices, minlength=learned.shape[1])
@@ -92,8 +92,8 @@ def ease(rated: sparse.csr_array, learned: sparse.csr_array) -> Score:
     weights = ease_weights(learned[:, kept])
 
     def score(user: Ints, item: Ints) -> Floats:
-        values = np.zeros((len(user), rated.shape[1]), np.float32)
-        values[:, kept] = rated[user][:, kept] @ weights
+        values = np.zeros((len(user), listed.shape[1]), np.float32)
+        values[:, kept] = listed[user][:, kept] @ weights
         return values[:, item]
 
     return score

@@ -42,11 +42,12 @@ def tables(
     segmentations: Iterator[Segmentation],
     error: Floats,
     base: Floats,
+    held: Floats,
     user: Ints,
     bootstrap: Bootstrap,
 ) -> dict[str, pd.DataFrame]:
     """Return ``measure`` of all segments, divided into TABLES."""
-    measured = measure(segmentations, error, base, user, bootstrap)
+    measured = measure(segmentations, error, base, held, user, bootstrap)
     return {name: measured[measured["by"].isin(by)] for name, by in TABLES.items()}
 
 
@@ -54,6 +55,7 @@ def measure(
     segmentations: Iterator[Segmentation],
     error: Floats,
     base: Floats,
+    held: Floats,
     user: Ints,
     bootstrap: Bootstrap,
 ) -> pd.DataFrame:
@@ -62,16 +64,18 @@ def measure(
     Args:
         segmentations: the divisions of the rows.
         error, base: prediction - rating, of the model and of user + item bias [n].
+        held: 1 where the rating is in the interval of its prediction, else 0 [n].
         user: user of each row [n].
         bootstrap: for the intervals.
 
     Returns:
         A row for each segment that is not empty: by; segment; n (ratings); mse; base_mse, that of
-        user + item bias; residual, the mean error; gain, 1 - mse / base_mse; and the 95 % interval
-        of each: mse_low, mse_high, ….
+        user + item bias; residual, the mean error; gain, 1 - mse / base_mse; held, the share of
+        ratings in the intervals of their predictions; and the 95 % interval of each: mse_low,
+        mse_high, ….
     """
     codes, people = pd.factorize(user)
-    columns = [None, error**2, base**2, error]
+    columns = [None, error**2, base**2, error, held]
     entries: list[dict[str, Any]] = []
     for segmentation in segmentations:
         sums = _sums(segmentation, columns, codes, len(people))
@@ -95,7 +99,7 @@ def _sums(
 def _entries(
     segmentation: Segmentation, sums: Floats, bootstrap: Bootstrap
 ) -> Iterator[dict[str, Any]]:
-    """Yield the row of each segment that is not empty, from sums [4, users, segments]."""
+    """Yield the row of each segment that is not empty, from sums [5, users, segments]."""
     columns, users, segments = sums.shape
     flat = sums.transpose(1, 0, 2).reshape(users, -1)
     draws = _figures(bootstrap.totals(flat).reshape(-1, columns, segments))
@@ -110,14 +114,15 @@ def _entries(
 
 
 def _figures(sums: Floats) -> dict[str, Floats]:
-    """Turn sums [draws, 4, segments] into figures [draws, segments]."""
-    n, squared, base, error = np.moveaxis(sums, 1, 0)
+    """Turn sums [draws, 5, segments] into figures [draws, segments]."""
+    n, squared, base, error, held = np.moveaxis(sums, 1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):  # a draw may have no row of a segment
         return {
             "mse": squared / n,
             "base_mse": base / n,
             "residual": error / n,
             "gain": 1 - squared / base,
+            "held": held / n,
         }
 
 

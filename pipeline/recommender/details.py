@@ -52,24 +52,25 @@ class Details:
         ]
 
     def columns(self, user: Ints, item: Ints, user_count: Ints) -> dict[str, Array]:
-        """Return what the model says of pairs beside predictions.
+        """Return what the model says of pairs.
 
         Args:
             user, item: rows of the two tables [n].
             user_count: number of ratings of these users [n].
 
         Returns:
-            ``low``, ``high`` and ``liked``, and the chance of each grade ``grade_1``, ``grade_2``,
-            …: float [n] each.
+            ``prediction``, ``low``, ``high`` and ``liked``, and the chance of each grade,
+            ``grade_1``, ``grade_2`` and so on: float [n] each.
         """
-        tails, stored = self.lists.chances.of_pairs(user, item), self.intervals
+        (prediction, tails), stored = self.lists.chances.of_pairs(user, item), self.intervals
         counts = user_count, self.catalogue.raters[item]
         known = Known(*counts, stored.users[user], stored.titles[item])
         scale = self.lists.scorer.scale
         low, high = interval(tails, levels(stored, known), scale[0])
         grades = -np.diff(tails, axis=1, prepend=1, append=0).T
         named = zip(range(scale[0], scale[1] + 1), grades, strict=True)
-        columns = {"low": low, "high": high, "liked": tails[:, self.lists.chances.liked]}
+        columns = {"prediction": prediction, "low": low, "high": high}
+        columns["liked"] = tails[:, self.lists.chances.liked]
         return columns | {f"grade_{grade}": share for grade, share in named}
 
     def ends(self, person: Person, rows: Ints, outlook: Outlook) -> tuple[Floats, Floats]:

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-from pipeline.arrays import Array, Ints
+from pipeline.arrays import Array, Floats, Ints
 from pipeline.recommender.grades import lowest_liked
 from pipeline.recommender.scorer import Scorer, Taste
 
 PAIRS = 2048  # pairs at a time: bounds memory
+MIN_PROBABILITY = 1e-12  # float32 draws do not resolve less
 
 
 class Outlook(NamedTuple):
@@ -95,35 +96,69 @@ class GradeChances:
         above = (score[:, :, None] - cuts) * np.sqrt(noise)[:, None, None].astype(np.float32)
         return ndtr(above)
 
-    def tails_pairs(self, user: Array, item: Array, first: int = 0) -> Array:
-        """Return the chance of more than each grade from ``first`` of many pairs.
+    def gain_pairs(self, user: Array, item: Array) -> Array:
+        """(16): return the expected gain of n titles for each of many users: float32 [users, n].
 
         Args:
             user: rows of the user table [users].
             item: rows of the item table [users, n].
-            first: the lowest of these grades, counted from 0.
-
-        Returns:
-            float32 [users, n, grades].
         """
-        scorer = self.scorer
-        network, draws = scorer.latent_pairs(user, item)
-        noise = scorer.network.factors.draws[0].noise[0]
-        cuts, shares = self._cuts[:, first:], self._shares
-        total = shares[0] * ndtr((network[..., None] - cuts[0]) * np.sqrt(noise))
-        for (_, score, precision), cut, share in zip(draws, cuts[1:], shares[1:], strict=True):
-            root = np.sqrt(precision)[..., None].astype(np.float32)
-            total += share * ndtr((score[..., None] - cut) * root)
-        return total
+        network, draws = self.scorer.latent_pairs(user, item)
+        cuts, shares = self._cuts[:, self.liked :], self._shares
+        total = shares[0] * self._network_tails(network, cuts[0]).sum(-1)
+        for (_, score, noise), some, share in zip(draws, cuts[1:], shares[1:], strict=True):
+            root = np.sqrt(noise)
+            for cut in some:  # one threshold at a time stays in the CPU's cache
+                total += share * ndtr((score - cut) * root)
+        return total.astype(np.float32)
 
-    def gain_pairs(self, user: Array, item: Array) -> Array:
-        """(16): return the expected gain of n titles for each of many users: [users, n]."""
-        return self.tails_pairs(user, item, self.liked).sum(-1)
+    def of_pairs(self, user: Ints, item: Ints) -> Outlook:
+        """Return the outlook of pairs, rows of the two tables [n]."""
+        scorer, cuts, shares = self.scorer, self._cuts, self._shares
 
-    def of_pairs(self, user: Ints, item: Ints) -> Array:
-        """Return the chance of more than each grade but the highest, of pairs [n]: [n, grades]."""
-        parts = [np.zeros((0, self._cuts.shape[1]), np.float32)]
-        for start in range(0, len(user), PAIRS):
-            some = slice(start, start + PAIRS)
-            parts.append(self.tails_pairs(user[some], item[some, None])[:, 0])
-        return np.concatenate(parts)
+        def part(start: int) -> Outlook:
+            some = user[start : start + PAIRS], item[start : start + PAIRS, None]
+            network, draws = scorer.latent_pairs(*some)
+            tails = shares[0] * self._network_tails(network[:, 0], cuts[0])
+            value = shares[0] * np.clip(network[:, 0], *scorer.scale)
+            for (draw, score, noise), cut, share in zip(draws, cuts[1:], shares[1:], strict=True):
+                own = ndtr((score - cut) * np.sqrt(noise))
+                tails += share * own
+                graded = len(draw.cuts) > 0
+                exact = (
+                    scorer.scale[0] + own.sum(1) if graded else np.clip(score[:, 0], *scorer.scale)
+                )
+                value += share * exact
+            return Outlook(value.astype(np.float32), tails.astype(np.float32))
+
+        with scorer.blas.limit(limits=1):
+            parts = list(scorer.pool.map(part, range(0, len(user), PAIRS)))
+        none = Outlook(np.zeros(0, np.float32), np.zeros((0, cuts.shape[1]), np.float32))
+        return Outlook(*(np.concatenate(both) for both in zip(none, *parts, strict=True)))
+
+    def _network_tails(self, score: Array, cuts: Array) -> Array:
+        """Return the network's chances of more than some grades: [..., grades]."""
+        noise = self.scorer.network.factors.draws[0].noise[0]
+        return ndtr((score[..., None] - cuts) * np.sqrt(noise))
+
+    def log_likelihood(self, tails: Array, rating: Floats) -> Floats:
+        """Return the logarithm of the chance of each rating (nats): float64 [n].
+
+        Args:
+            tails: chance of more than each grade but the highest [n, grades - 1].
+            rating: the ratings, whole numbers on the scale [n].
+        """
+        above = complete(tails)
+        grade, rows = (rating - self.scorer.scale[0]).astype(int), np.arange(len(rating))
+        chance = above[rows, grade] - above[rows, grade + 1]
+        return np.log(np.maximum(chance, MIN_PROBABILITY))
+
+
+def complete(tails: Array) -> Floats:
+    """Add what is certain to chances of more than each grade but the highest: [n, grades + 1].
+
+    They begin with the chance of more than one below the lowest grade, and end with that of more
+    than the highest.
+    """
+    some = tails.astype(np.float64)
+    return np.pad(np.pad(some, [(0, 0), (1, 0)], constant_values=1), [(0, 0), (0, 1)])

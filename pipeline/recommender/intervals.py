@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.artifact.intervals import Intervals
-from pipeline.recommender.grade_chances import GradeChances
+from pipeline.recommender.grade_chances import GradeChances, complete
 from pipeline.recommender.scorer import Scorer
 
 HELD = 0.8  # share of ratings that an interval shall hold
@@ -73,7 +73,7 @@ def interval(tails: Array, level: Floats, lowest: int) -> tuple[Floats, Floats]:
         level: chance between the two ends of each [n].
         lowest: lowest rating of the scale.
     """
-    below, rows = 1 - _complete(tails), np.arange(len(tails))
+    below, rows = 1 - complete(tails), np.arange(len(tails))
     ends = []
     for chance in ((1 - level) / 2, (1 + level) / 2):
         grade = np.clip((below < chance[:, None]).sum(1) - 1, 0, tails.shape[1])
@@ -98,7 +98,7 @@ def fit_coefficients(tails: Array, rating: Floats, lowest: int, known: Known) ->
     from sklearn.linear_model import QuantileRegressor
 
     step = -(-len(rating) // ROWS)
-    above, rows = _complete(tails[::step]), np.arange(len(rating[::step]))
+    above, rows = complete(tails[::step]), np.arange(len(rating[::step]))
     grade = (rating[::step] - lowest).astype(int)
     middle = (above[rows, grade] + above[rows, grade + 1]) / 2  # half of its own grade is below it
     columns = known.columns()[::step]
@@ -124,12 +124,6 @@ def fit_intervals(
     pairs, rating = valid
     u, i = pairs["user"], pairs["item"]
     known = Known(users[u], titles[i], of_users[u], of_titles[i])
-    tails = GradeChances(scorer).of_pairs(u, i)
+    tails = GradeChances(scorer).of_pairs(u, i).tails
     coefficients = fit_coefficients(tails, rating, scorer.scale[0], known)
     return Intervals(coefficients, of_users, of_titles, np.array(mean))
-
-
-def _complete(tails: Array) -> Floats:
-    """Add what is certain: chance of more than each grade from one below the lowest on."""
-    some = tails.astype(np.float64)
-    return np.pad(np.pad(some, [(0, 0), (1, 0)], constant_values=1), [(0, 0), (0, 1)])

@@ -80,14 +80,13 @@ class Recommender:
         return self.scorer.predict(self.users.rows(user_id), self.catalogue.ids.rows(anime_id))
 
     def outlook(self, user_id: Array, anime_id: Array) -> dict[str, Array]:
-        """Predict pairs of ids, as ``predict``, and say how sure the predictions are.
+        """Predict pairs of ids, as ``predict``, and say how sure the model is.
 
         Returns:
-            ``prediction``, and the columns of ``Details.columns``: float [n] each.
+            The columns of ``Details.columns``.
         """
-        rows = self.users.rows(user_id), self.catalogue.ids.rows(anime_id)
-        predicted = {"prediction": self.scorer.predict(*rows)}
-        return predicted | self.details.columns(*rows, self._user_counts[rows[0]])
+        user, item = self.users.rows(user_id), self.catalogue.ids.rows(anime_id)
+        return self.details.columns(user, item, self._user_counts[user])
 
     @cached_property
     def raters(self) -> Array:

@@ -14,19 +14,18 @@ import numpy as np
 import pyarrow.parquet as pq
 from threadpoolctl import ThreadpoolController
 
-from pipeline.arrays import Array, Floats, Ints
+from pipeline.arrays import Array, Ints
 from pipeline.artifact.draws import Draw, load_draws
 from pipeline.artifact.folder import DRAWS, NETWORK, read_settings
 from pipeline.artifact.similar import Similar, load_similar
 from pipeline.recommender.factors import Factors, UserWeights
-from pipeline.recommender.grades import ExpectedCurve, chance, expected
+from pipeline.recommender.grades import ExpectedCurve, expected
 from pipeline.recommender.neighbours import Neighbours
 from pipeline.recommender.network import Network
 
 THREADS = 2
 EXPLAINED = 24  # draws that reasons come from
 CHUNK = 8192  # pairs predicted at a time: bounds memory
-MIN_PROBABILITY = 1e-12  # float32 draws do not resolve less
 
 
 class Taste(NamedTuple):
@@ -167,11 +166,6 @@ class Scorer:
         shifted = ((draw, score + shift, noise) for draw, score, noise in latent)
         return self.network.pairs(user, item) + shift, shifted
 
-    def matrix(self, user: Ints, item: Ints) -> Array:
-        """Predict titles [m] for users [n], rows of the two tables: float32 [n, m]."""
-        part = self.subset(item)
-        return np.stack([part.scores(self.taste(int(row))) for row in user])
-
     def predict(self, user: Ints, item: Ints) -> Array:
         """Predict pairs, rows of the two tables [n]: float32 [n], on the scale."""
 
@@ -182,35 +176,6 @@ class Scorer:
         with self.blas.limit(limits=1):
             parts = list(self.pool.map(part, range(0, len(user), CHUNK)))
         return np.concatenate([np.zeros((0, 1), np.float32), *parts])[:, 0]
-
-    def judge(self, user: Ints, item: Ints, rating: Floats) -> tuple[Array, Floats | None]:
-        """Predict pairs and compute the log-likelihood of their ratings.
-
-        Args:
-            user, item: rows of the two tables [n].
-            rating: the true ratings, whole numbers on the scale [n].
-
-        Returns:
-            Predictions, float32 [n]; log-likelihoods (nats) under the mixture of the draws,
-            float64 [n], None without draws.
-        """
-        if not self.posterior:
-            return self.predict(user, item), None
-        # For a member with normal noise, a rating has the probability within half a point of it.
-        halves = np.arange(*self.scale, dtype=np.float32) + 0.5
-        grade = (rating - self.scale[0]).astype(np.int64)
-        predicted, probability = np.zeros(len(user), np.float32), np.zeros(len(user))
-        for start in range(0, len(user), CHUNK):
-            rows = slice(start, start + CHUNK)
-            network, draws = self.latent_pairs(user[rows], item[rows, None])
-            total = (1 - self.shares.sum()) * np.clip(network, *self.scale)
-            for (draw, score, noise), share in zip(draws, self.shares, strict=True):
-                total += share * expected(score, noise, draw.cuts, self.scale)
-                cuts = draw.cuts if len(draw.cuts) else halves
-                probability[rows] += chance(score[:, 0], noise[:, 0], cuts, grade[rows])
-            predicted[rows] = total[:, 0]
-        mean = probability / len(self.posterior.draws)
-        return predicted, np.log(np.maximum(mean, MIN_PROBABILITY))
 
     def vectors(self) -> Array | None:
         """Return vectors of trained titles that point the same way if the same people like them.
