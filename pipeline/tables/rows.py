@@ -22,12 +22,14 @@ class Tables:
         users, items: the user table and the item table.
         sums: the HISTORY columns over all training ratings: int32 [users] or [titles].
         parts: for each of PARTS its columns user, item, rating; block too for training rows.
+        watched: what ``read_watched`` returns.
     """
 
     users: Entities
     items: Entities
     sums: dict[str, Ints]
     parts: dict[str, Columns]
+    watched: tuple[Ints, Ints]
 
     def rows(self, part: str) -> tuple[Columns, Floats]:
         """Return the rows of a part, as ``read_rows`` does."""
@@ -37,7 +39,8 @@ class Tables:
 def read_tables(folder: Path) -> Tables:
     """Read the feature tables in a folder."""
     users, items = read_users(folder / "users.parquet"), read_items(folder / "items.parquet")
-    return Tables(users, items, _sums(folder), {part: _columns(folder, part) for part in PARTS})
+    parts = {part: _columns(folder, part) for part in PARTS}
+    return Tables(users, items, _sums(folder), parts, read_watched(folder))
 
 
 def read_rows(folder: Path, part: str) -> tuple[Columns, Floats]:
@@ -57,6 +60,12 @@ def read_pairs(folder: Path, part: str) -> tuple[Columns, Floats]:
     columns = _columns(folder, part)
     pairs = {name: columns[name] for name in ("user", "item")}
     return pairs, columns["rating"].astype(np.float32)
+
+
+def read_watched(folder: Path) -> tuple[Ints, Ints]:
+    """Read the titles watched without a rating: user and item of each (int32 [n])."""
+    columns = _columns(folder, "watched")
+    return columns["user"], columns["item"]
 
 
 def _rows(part: str, columns: Columns, sums: dict[str, Ints]) -> tuple[Columns, Floats]:

@@ -54,6 +54,7 @@ def planted(folder):
         ("test", slice(1050, None)),
     ):
         rows.iloc[where].to_parquet(folder / f"{part}.parquet", index=False)
+    rows.iloc[:0][["user", "item"]].to_parquet(folder / "watched.parquet", index=False)
 
     def table(name, index, /, **columns):
         train = rows.iloc[:900].groupby(name).rating.agg(["sum", "count"])
