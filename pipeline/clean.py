@@ -1,9 +1,10 @@
 """Stage clean: typed tables of ratings, items and users, with every dropped row accounted for.
 
 In: the CSV files in data/raw. Out, in data/clean: ``ratings``, ``items`` and ``users``, with the
-columns of pipeline/tables/schema.py; and ``rejected``, one row per dropped row: its table, file,
-row number (1 is the first row below the header), reason, and ids and rating where readable. Also
-metrics/clean.json: the numbers of rows read, kept and rejected.
+columns of pipeline/tables/schema.py; ``watched``, the pairs of user_id and item_id that are listed
+without a rating (see pipeline/tables/judge.py); and ``rejected``, one row per dropped row: its
+table, file, row number (1 is the first row below the header), reason, and ids and rating where
+readable. Also metrics/clean.json: the numbers of rows read, kept, unrated and rejected.
 """
 
 from pathlib import Path
@@ -18,13 +19,12 @@ from pipeline.errors import UserError, run_stage
 from pipeline.files import replace_json, replacing
 from pipeline.paths import CLEAN, METRICS, RAW
 from pipeline.settings.sections import Clean, Dataset
+from pipeline.tables import judge
 from pipeline.tables.engine import Engine, collect, connect, count
+from pipeline.tables.judge import IDS, NOT_DIRT
 from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
 from pipeline.tables.schema import ITEMS, MISSING, RATINGS, USERS, Column
 
-IN_TEST = "also in the test set"  # not dirt: does not count towards clean.max_rejected
-IDS = ["user_id", "item_id"]
-PAIR = [*IDS, "is_test"]
 KEYS = (*IDS, "rating")  # an unreadable cell in one of these rejects the row; others become null
 UNREADABLE = "unreadable_"  # prefix of the columns that flag unreadable cells
 REJECTED = {
@@ -86,66 +86,6 @@ def complete(rows: ibis.Table, columns: list[Column]) -> ibis.Table:
     return rows.select(**(cells | present))
 
 
-def usable(rows: ibis.Table, dataset: Dataset) -> ibis.Value:
-    """Whether a row is valid by itself: it has both ids, and a rating on the scale."""
-    in_scale = rows.rating.between(dataset.min_rating, dataset.max_rating)
-    return rows.user_id.notnull() & rows.item_id.notnull() & in_scale.fill_null(False)
-
-
-def repeated(rows: ibis.Table, dataset: Dataset) -> ibis.Table:
-    """Find the pairs of user and title that occur more than once in a file.
-
-    Returns:
-        user_id, item_id, is_test, and ``last``: the number of the pair's last row in that file.
-    """
-    # Grouping only the pairs of users with a repeated title takes half the time of grouping all.
-    by_user = rows.group_by("user_id")
-    repeaters = by_user.having(_.item_id.count() > _.item_id.collect().unique().length()).agg()
-    candidates = rows.semi_join(repeaters, "user_id")
-    pairs = candidates.filter(usable(candidates, dataset)).group_by(PAIR)
-    return pairs.having(_.count() > 1).agg(last=_.row.max())
-
-
-def ratings(
-    rows: ibis.Table, repeats: ibis.Table, tested: ibis.Table | None, dataset: Dataset
-) -> ibis.Table:
-    """Add ``reason`` to the ratings: why a row is rejected, null for a row to keep.
-
-    Of several ratings of a title by a user, the last in the file is kept, as the user's latest
-    opinion. A pair in the test set is rejected from the other file, so it is never trained on.
-
-    Args:
-        rows: user_id, item_id, rating (int32, nullable), is_test, file and row.
-        repeats: what ``repeated`` returns for them.
-        tested: user_id, item_id of the usable rows of the test set, if there is one.
-        dataset: the rating scale.
-    """
-    low, high = dataset.min_rating, dataset.max_rating
-    judged = rows.left_join(repeats, PAIR)
-    reasons = [
-        (rows.user_id.isnull() | rows.item_id.isnull(), "id is not a whole number"),
-        (rows.rating.isnull(), "rating is not a whole number"),
-        (~usable(rows, dataset) & rows.rating.isin([0, -1]), "not rated: 0 or -1"),
-        (~usable(rows, dataset), f"rating not in {low} to {high}"),
-    ]
-    if tested is not None:
-        pairs = tested.distinct().mutate(is_test=ibis.literal(False), tested=True)
-        judged = judged.left_join(pairs, PAIR, rname="{name}_tested")
-        reasons.append((judged.tested.notnull(), IN_TEST))
-    reasons.append((judged.row < judged.last, "rated again further down"))
-    return judged.select(*rows.columns, reason=ibis.cases(*reasons))
-
-
-def entities(rows: ibis.Table) -> ibis.Table:
-    """Add ``reason`` to titles or users: no id, or the id of an earlier row; null to keep it."""
-    key = rows.columns[0]
-    rows = rows.mutate(first=_.row.min().over(group_by=key))
-    reason = ibis.cases(
-        (_[key].isnull(), "id is not a whole number"), (_.row > _.first, "id stands further up")
-    )
-    return rows.mutate(reason=reason).drop("first")
-
-
 def rejected(table: str, rows: ibis.Table) -> ibis.Table:
     """Select the rows that have a ``reason``, with the columns of REJECTED."""
     dropped = rows.filter(_.reason.notnull()).mutate(table=ibis.literal(table))
@@ -157,8 +97,17 @@ def rejected(table: str, rows: ibis.Table) -> ibis.Table:
     )
 
 
-def account(table: str, read: int, dropped: ibis.Table, max_rejected: float) -> dict[str, Any]:
-    """Count the rows of a table: read, kept, and rejected by reason.
+def account(
+    table: str, read: int, apart: dict[str, int], dropped: ibis.Table, max_rejected: float
+) -> dict[str, Any]:
+    """Count the rows of a table: read, kept, kept apart, and rejected by reason.
+
+    Args:
+        table: its name.
+        read: number of rows in its files.
+        apart: numbers of rows that are kept in other tables, by what they are.
+        dropped: what ``rejected`` returns for the table.
+        max_rejected: the largest share of unusable rows.
 
     Raises:
         UserError: no row is kept, or the share of unusable rows exceeds ``max_rejected``.
@@ -168,18 +117,20 @@ def account(table: str, read: int, dropped: ibis.Table, max_rejected: float) -> 
     by_reason: dict[str, int] = {}
     for group in counts:
         by_reason[group["reason"]] = by_reason.get(group["reason"], 0) + group["n"]
-    unusable = sum(by_reason.values()) - by_reason.get(IN_TEST, 0)
-    kept = read - sum(by_reason.values())
+    kept = read - sum(apart.values()) - sum(by_reason.values())
+    dirt = sum(n for reason, n in by_reason.items() if reason not in NOT_DIRT)
+    unusable = dirt if kept else read
     if kept == 0 or unusable > max_rejected * read:
         reasons = [
             f"{group['file']}: {group['n']} rows, first row {group['first']}: {group['reason']}"
             for group in counts
         ]
+        reasons += [f"{n} rows are {what}" for what, n in apart.items() if n]
         raise UserError(
             f"{table}: {unusable} of {read} rows cannot be used; clean.max_rejected allows a "
             f"share of {max_rejected}. {'; '.join(reasons)}."
         )
-    return {"read": read, "kept": kept, "rejected": by_reason}
+    return {"read": read, "kept": kept, **apart, "rejected": by_reason}
 
 
 def file_rows(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
@@ -194,37 +145,46 @@ def file_rows(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
     return complete(rows, columns).mutate(file=ibis.literal(path.name))
 
 
+def write(engine: Engine, rows: ibis.Table, path: Path) -> int:
+    """Write the columns of the schema, sorted by id; return the number of rows."""
+    flags = [name for name in rows.columns if name.startswith(UNREADABLE)]
+    ids = [name for name in IDS if name in rows.columns]
+    engine.write(rows.drop("file", "row", *flags).order_by(ids), path)
+    return int(pq.read_metadata(path).num_rows)
+
+
 def clean(
     dataset: Dataset, settings: Clean, engine: Engine, raw: Path, out: Path
 ) -> dict[str, Any]:
-    """Read the raw files, write the four tables to ``out``, return the counts for clean.json."""
-    rated = file_rows(engine, raw / SCORES_CSV, RATINGS).mutate(is_test=False)
+    """Read the raw files, write the five tables to ``out``, return the counts for clean.json."""
+    scores = file_rows(engine, raw / SCORES_CSV, RATINGS).mutate(is_test=False)
     tested = None
     if (raw / TEST_CSV).exists():
         test = file_rows(engine, raw / TEST_CSV, RATINGS).mutate(is_test=True)
-        rated, tested = rated.union(test), test.filter(usable(test, dataset)).select(IDS)
+        scores, tested = scores.union(test), test.filter(judge.usable(test, dataset)).select(IDS)
     titles = file_rows(engine, raw / CATALOGUE_CSV, ITEMS)
     users = file_rows(engine, raw / DETAILS_CSV, USERS)
-    repeats = engine.keep(repeated(rated, dataset))
+    repeats = engine.keep(judge.repeated(scores, dataset))
     tables = {
-        "ratings": (rated, ratings(rated, repeats, tested, dataset)),
-        "items": (titles, entities(titles)),
-        "users": (users, entities(users)),
+        "ratings": (scores, judge.ratings(scores, repeats, tested, dataset)),
+        "items": (titles, judge.entities(titles)),
+        "users": (users, judge.entities(users)),
     }
-    counts, dropped = {}, {}
+    counts, kept, dropped = {}, {}, {}
     for table, (read, judged) in tables.items():
         dropped[table] = engine.keep(rejected(table, judged))
-        counts[table] = account(table, count(read), dropped[table], settings.max_rejected)
-        counts[table]["emptied"] = emptied(read)
+        kept[table] = read.anti_join(dropped[table], ["file", "row"])
+    unrated = judge.unrated(kept["ratings"], dataset)
+    watched = engine.keep(kept["ratings"].filter(unrated).select(IDS))
+    kept["ratings"] = kept["ratings"].filter(~unrated).mutate(rating=_.rating.cast("int8"))
     for table, (read, _judged) in tables.items():
-        flags = [name for name in read.columns if name.startswith(UNREADABLE)]
-        kept = read.anti_join(dropped[table], ["file", "row"]).drop("file", "row", *flags)
-        if table == "ratings":
-            kept = kept.mutate(rating=_.rating.cast("int8"))
-        ids = [name for name in IDS if name in kept.columns]
-        engine.write(kept.order_by(ids), out / f"{table}.parquet")
-        written = pq.read_metadata(out / f"{table}.parquet").num_rows
+        apart = {"unrated": count(watched)} if table == "ratings" else {}
+        counts[table] = account(table, count(read), apart, dropped[table], settings.max_rejected)
+        counts[table]["emptied"] = emptied(read)
+    for table, rows in kept.items():
+        written = write(engine, rows, out / f"{table}.parquet")
         assert written == counts[table]["kept"], f"{table}: {written} rows were written"
+    engine.write(watched.order_by(IDS), out / "watched.parquet")
     everything = ibis.union(*dropped.values()).order_by("table", "file", "row")
     engine.write(everything, out / "rejected.parquet")
     return counts

@@ -5,6 +5,7 @@ In: data/clean. Out, in data/features:
 - ``train``, ``valid``, ``test``: user, item, rating; user and item are row indices of the tables
   below. Training rows also have a random ``block``: the history of a row's user and title is their
   ratings in earlier blocks (see ``pipeline.tables.earlier.with_blocks``).
+- ``watched``: user, item of the titles that users have listed without a rating.
 - ``users``, ``items``: a row of attributes per user and title. Row 0 stands for an unknown user or
   title; rows 1 to K have training ratings; later rows have only attributes.
 - ``titles``: names and attributes of the titles as text, in the rows of ``items``.
@@ -177,15 +178,34 @@ def indexed(rows: ibis.Table, users: ibis.Table, items: ibis.Table) -> ibis.Tabl
     )
 
 
+def watched(
+    pairs: ibis.Table, rated: ibis.Table, users: ibis.Table, items: ibis.Table
+) -> ibis.Table:
+    """Select the watched pairs whose user and title are trained on: user, item (int32), sorted.
+
+    Users and titles that only the test set has must stay unknown, where the split wants them new.
+
+    Args:
+        pairs: user_id, item_id of the titles watched without a rating.
+        rated: user_id, item_id and others of the rows of all parts; their pairs are left out.
+        users, items: the tables, with the numbers of training ratings.
+    """
+    rows = pairs.anti_join(rated, ["user_id", "item_id"])
+    for name, table in (("user", users), ("item", items)):
+        trained = table.filter(table[f"{name}_count"] > 0)
+        rows = rows.join(trained.select(f"{name}_id", name), f"{name}_id")
+    return rows.select("user", "item").order_by("user", "item")
+
+
 def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None:
     """Read the clean tables, write the feature tables to ``out``.
 
     Raises:
         UserError: a part has no rows, or the ratings lack what the split needs.
     """
-    ratings, catalogue, details = (
+    ratings, unrated, catalogue, details = (
         engine.backend.read_parquet(clean / f"{name}.parquet")
-        for name in ("ratings", "items", "users")
+        for name in ("ratings", "watched", "items", "users")
     )
     rows = engine.keep(split(ratings, settings, method_of(ratings, settings.split)))
     train, valid, test = (rows.filter(_.part == part) for part in (TRAIN, VALID, TEST))
@@ -203,6 +223,7 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
                 f"features: the {name} part has no rows; check features.test_share, "
                 "features.valid_share and features.min_ratings against the number of ratings."
             )
+    engine.write(watched(unrated, rows, user_table, item_table), out / "watched.parquet")
     engine.write(with_unknown(user_table, "user"), out / "users.parquet")
     engine.write(with_unknown(item_table, "item"), out / "items.parquet")
     engine.write(with_unknown(titles(described), "item", null=("year",)), out / "titles.parquet")

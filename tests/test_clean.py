@@ -4,96 +4,29 @@ import ibis
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from helpers.tables import real_data
-from hypothesis import given
+from helpers.tables import real_data, typed_rows
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import clean
 from pipeline.errors import UserError
 from pipeline.settings.sections import Clean, Dataset, Watch
+from pipeline.tables import judge
+from pipeline.tables.judge import IDS
 from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
-from pipeline.tables.schema import ITEMS, RATINGS, USERS
+from pipeline.tables.schema import ITEMS, USERS
 
 DATASET = Dataset("any", 1, 10, Watch("", ""))
 
 
-def read(engine, columns, **cells):
-    """The typed rows of a file with these text cells."""
-    text = ibis.memtable(pd.DataFrame(cells).astype("string"))
-    rows = clean.complete(engine.numbered(clean.typed(text, columns)), columns)
-    return rows.mutate(file=ibis.literal("some.csv"))
-
-
-def judged(engine, *rows, test=()):
-    """Ratings, also those of a test set, with their reasons; as a frame in file order."""
-
-    def rated(triples, is_test):
-        users, items, ratings = zip(*triples, strict=True)
-        rows = read(engine, RATINGS, user_id=users, item_id=items, rating=ratings)
-        return rows.mutate(is_test=ibis.literal(is_test))
-
-    scores, tested = rated(rows, False), None
-    if test:
-        tested = rated(test, True)
-        scores = scores.union(tested)
-        tested = tested.filter(clean.usable(tested, DATASET)).select("user_id", "item_id")
-    repeats = engine.keep(clean.repeated(scores, DATASET))
-    found = clean.ratings(scores, repeats, tested, DATASET)
-    return found.order_by("is_test", "row").execute()
-
-
-def kept(rows):
-    return rows[rows.reason.isna()][["user_id", "item_id", "rating"]].to_numpy().tolist()
-
-
-def test_a_rating_that_cannot_be_used_is_given_its_reason(engine):
-    rows = judged(
-        engine,
-        ("1", "5", "8"), ("1", "x", "8"), ("1", "6", "0"), ("1", "7", "-1"), ("2", "5", "11"),
-        ("2", "6", None), ("2", "7", "7.5"), ("2", "8", "9.0"), ("2", "9", "-2"), ("2", None, "x"),
-    )  # fmt: skip
-    assert kept(rows) == [[1, 5, 8], [2, 8, 9]]
-    assert rows.reason.dropna().tolist() == [
-        "id is not a whole number", "not rated: 0 or -1", "not rated: 0 or -1",
-        "rating not in 1 to 10", "rating is not a whole number", "rating is not a whole number",
-        "rating not in 1 to 10", "id is not a whole number",
-    ]  # fmt: skip
-
-
-def test_a_zero_is_a_rating_if_it_is_on_the_scale(engine):
-    rows = read(engine, RATINGS, user_id=["1"], item_id=["5"], rating=["0"])
-    rows = rows.mutate(is_test=ibis.literal(False))
-    dataset = Dataset("any", 0, 10, Watch("", ""))
-    repeats = engine.keep(clean.repeated(rows, dataset))
-    assert kept(clean.ratings(rows, repeats, None, dataset).execute()) == [[1, 5, 0]]
-
-
-def test_the_last_of_several_ratings_of_a_title_is_kept(engine):
-    rows = judged(engine, ("1", "5", "8"), ("1", "5", "3"), ("1", "6", "4"), ("1", "5", "none"))
-    assert kept(rows) == [[1, 5, 3], [1, 6, 4]]
-    assert rows.reason[0] == "rated again further down"
-
-
-def test_a_pair_of_the_test_set_is_not_trained_on(engine):
-    rows = judged(engine, ("1", "5", "8"), ("1", "6", "4"), test=[("1", "5", "2"), ("1", "5", "3")])
-    assert kept(rows[rows.is_test]) == [[1, 5, 3]]
-    assert rows.reason[0] == "also in the test set"
-    assert kept(rows[~rows.is_test]) == [[1, 6, 4]]
-
-
-def test_a_pair_is_trained_on_if_its_row_in_the_test_set_is_unusable(engine):
-    rows = judged(engine, ("1", "5", "8"), test=[("1", "5", "eight"), ("1", "6", "7")])
-    assert kept(rows[~rows.is_test]) == [[1, 5, 8]]
-
-
 def test_every_spelling_of_a_missing_value_becomes_null(engine):
-    rows = read(
+    rows = typed_rows(
         engine, ITEMS,
         item_id=["1", "2", "3"], title=["A", "UNKNOWN", " C "], type=["TV", "UNKNOWN", None],
         source=["Manga", "Unknown", ""], genres=["Action, Sci-Fi", "UNKNOWN", None],
         studios=["Bones", "UNKNOWN", ""], episodes=["12.0", "UNKNOWN", "3057"],
     )  # fmt: skip
-    items = clean.entities(rows).order_by("row").execute()
+    items = judge.entities(rows).order_by("row").execute()
     assert items.title.fillna("none").tolist() == ["A", "none", "C"]
     assert items.type.isna().tolist() == [False, True, True]
     assert items.source.isna().tolist() == [False, True, True]
@@ -116,7 +49,9 @@ def test_every_spelling_of_a_missing_value_becomes_null(engine):
 def test_a_column_is_read_by_its_schema_and_unreadable_cells_are_counted(
     engine, name, texts, values
 ):
-    rows = read(engine, ITEMS, item_id=["1", "2", "3"], title=["A", "B", "C"], **{name: texts})
+    rows = typed_rows(
+        engine, ITEMS, item_id=["1", "2", "3"], title=["A", "B", "C"], **{name: texts}
+    )
     found = rows.order_by("row").execute()[name]
     assert [None if pd.isna(value) else value for value in found] == values
     unreadable = sum(v is None and t != "UNKNOWN" for v, t in zip(values, texts, strict=True))
@@ -124,38 +59,15 @@ def test_a_column_is_read_by_its_schema_and_unreadable_cells_are_counted(
 
 
 def test_impossible_statistics_become_null_and_their_users_are_kept(engine):
-    rows = read(
+    rows = typed_rows(
         engine, USERS, user_id=["1", "2", "3"],
         published_mean=["255.0", "7.5", "0.0"], days_watched=["105338.0", "12.5", None],
     )  # fmt: skip
-    users = clean.entities(rows).order_by("row").execute()
+    users = judge.entities(rows).order_by("row").execute()
     assert users.reason.isna().all()
     assert users.published_mean.isna().tolist() == [True, False, True]
     assert users.days_watched.isna().tolist() == [True, False, True]
     assert clean.emptied(rows) == {"days_watched": 1, "published_mean": 2}
-
-
-def test_the_first_row_of_an_id_is_kept_and_rows_without_an_id_are_rejected(engine):
-    rows = read(engine, USERS, user_id=["7", "7", None], completed=["3.0", "4", "5"])
-    users = clean.entities(rows).order_by("row").execute()
-    assert users.reason.fillna("kept").tolist() == [
-        "kept", "id stands further up", "id is not a whole number"
-    ]  # fmt: skip
-    assert users.completed[0] == 3
-
-
-SOME_IDS = st.sampled_from(["1", "2", "3", "x", None])
-SOME_RATINGS = st.sampled_from(["1", "5", "10", "0", "11", "nine", None])
-ROWS = st.lists(st.tuples(SOME_IDS, SOME_IDS, SOME_RATINGS), min_size=1, max_size=30)
-
-
-@given(ROWS)
-def test_rows_read_are_rows_kept_plus_rejected_and_no_pair_is_kept_twice(engine, rows):
-    found = judged(engine, *rows)
-    good = found[found.reason.isna()]
-    assert len(found) == len(rows)
-    usable = {(u, i): r for u, i, r in rows if {u, i} <= set("123") and r in ("1", "5", "10")}
-    assert sorted(kept(good)) == sorted([int(u), int(i), int(r)] for (u, i), r in usable.items())
 
 
 def write_raw(folder, scores="user_id,anime_id,rating\n1,5,8\n", **others):
@@ -165,6 +77,10 @@ def write_raw(folder, scores="user_id,anime_id,rating\n1,5,8\n", **others):
     (folder / DETAILS_CSV).write_text("Mal ID,Completed,Plan to Watch\n1,3,4\n")
     if "test" in others:
         (folder / TEST_CSV).write_text(others["test"])
+
+
+def pairs(path):
+    return [tuple(row.values()) for row in pq.read_table(path, columns=IDS).to_pylist()]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +107,8 @@ def test_the_counts_add_up_and_the_tables_are_typed(engine, tmp_path):
     write_raw(tmp_path, scores, test="user_id,anime_id,rating\n9,5,2\n")
     counts = clean.clean(DATASET, Clean(max_rejected=0.5), engine, tmp_path, tmp_path)
     assert counts["ratings"] == {
-        "read": 4, "kept": 3, "rejected": {"rated again further down": 1}, "emptied": {}
+        "read": 4, "kept": 3, "unrated": 0, "rejected": {"rated again further down": 1},
+        "emptied": {},
     }  # fmt: skip
     ratings = ibis.read_parquet(tmp_path / "ratings.parquet")
     types = {name: str(dtype) for name, dtype in ratings.schema().items()}
@@ -221,6 +138,48 @@ def test_ratings_that_are_in_the_test_set_too_do_not_count_as_dirt(engine, tmp_p
     counts = clean.clean(DATASET, Clean(max_rejected=0.0), engine, tmp_path, tmp_path)
     assert counts["ratings"]["rejected"] == {"also in the test set": 2}
     assert counts["ratings"]["kept"] == 3
+
+
+def test_titles_watched_and_not_rated_are_a_table_of_their_own_and_no_dirt(engine, tmp_path):
+    scores = "user_id,anime_id,rating\n2,6,0\n1,5,8\n1,5,0\n2,5,-1\n1,7,-1\n1,6,0\n"
+    write_raw(tmp_path, scores, test="user_id,anime_id,rating\n1,7,9\n")
+    counts = clean.clean(DATASET, Clean(max_rejected=0.0), engine, tmp_path, tmp_path)
+    assert counts["ratings"] == {
+        "read": 7, "kept": 2, "unrated": 3, "rejected": {"rated in another row": 2}, "emptied": {}
+    }  # fmt: skip
+    assert pairs(tmp_path / "watched.parquet") == [(1, 6), (2, 5), (2, 6)]
+    types = [str(field.type) for field in pq.read_schema(tmp_path / "watched.parquet")]
+    assert types == ["int32", "int32"]
+
+
+def test_titles_watched_without_any_rating_are_not_enough(engine, tmp_path):
+    write_raw(tmp_path, "user_id,anime_id,rating\n1,5,0\n1,6,-1\n")
+    with pytest.raises(UserError, match=r"ratings: 2 of 2 rows cannot be used; .* 2 .* unrated\."):
+        clean.clean(DATASET, Clean(max_rejected=1.0), engine, tmp_path, tmp_path)
+
+
+SOME_RATINGS = st.sampled_from(["1", "9", "0", "-1", "11"])
+ROWS = st.lists(st.tuples(st.sampled_from("123x"), st.sampled_from("123"), SOME_RATINGS))
+
+
+@settings(max_examples=15)
+@given(ROWS, ROWS)
+def test_every_row_read_is_kept_unrated_or_rejected_and_no_title_is_both_rated_and_unrated(
+    engine, tmp_path_factory, scores, tested
+):
+    def text(rows):
+        return "\n".join(["user_id,anime_id,rating", *map(",".join, rows), "4,4,4\n"])
+
+    folder = tmp_path_factory.mktemp("rows")
+    write_raw(folder, text(scores), test=text(tested))
+    counts = clean.clean(DATASET, Clean(max_rejected=1.0), engine, folder, folder)["ratings"]
+    assert counts["read"] == len(scores) + len(tested) + 2
+    assert counts["read"] == counts["kept"] + counts["unrated"] + sum(counts["rejected"].values())
+    listed, rated = pairs(folder / "watched.parquet"), pairs(folder / "ratings.parquet")
+    assert len(listed) == len(set(listed)) == counts["unrated"]
+    assert len(rated) == len(set(rated)) == counts["kept"]
+    valid = {(int(u), int(i)) for u, i, rating in scores if u != "x" and rating in ("0", "-1")}
+    assert set(listed) == valid - set(rated)
 
 
 def test_a_title_outside_the_catalogue_and_a_user_without_details_keep_their_ratings(

@@ -55,8 +55,8 @@ ENTITIES = [
 
 
 def expected_ratings(files):
-    """Kept and rejected rows, computed in plain Python."""
-    kept, rejected, tested = [], [], set()
+    """Kept and rejected rows and pairs watched, computed in plain Python."""
+    kept, rejected, watched, tested = [], [], {}, set()
     for file in [name for name in (TEST_CSV, SCORES_CSV) if name in files]:
         names, *rows = as_rows(files[file])
         places = [names.index(name) for name in ("user_id", "anime_id", "rating")]
@@ -68,13 +68,18 @@ def expected_ratings(files):
         ]
         good = {n: row for n, row in enumerate(read, 1) if None not in row and row[2] in SCALE}
         last = {row[:2]: n for n, row in good.items()}
+        if file == SCORES_CSV:
+            unrated = {
+                n: row for n, row in enumerate(read, 1) if None not in row and row[2] in (0, -1)
+            }
+            watched = {row[:2]: n for n, row in unrated.items() if row[:2] not in {*last, *tested}}
         for n, row in enumerate(read, 1):
             if last.get(row[:2]) == n and (file == TEST_CSV or row[:2] not in tested):
                 kept.append((*row, file == TEST_CSV))
-            else:
+            elif file == TEST_CSV or watched.get(row[:2]) != n:
                 rejected.append(("ratings", file, n, *row))
         tested = set(last)
-    return kept, rejected
+    return kept, rejected, watched
 
 
 def expected_entities(table, file, key, value, read, content):
@@ -99,7 +104,7 @@ def rows_of(name, *names):
 def check_accounts(files, counts):
     """Check that tables and counts are those computed from the files in plain Python."""
     kept, rejected = {}, []
-    kept["ratings"], gone = expected_ratings(files)
+    kept["ratings"], gone, watched = expected_ratings(files)
     rejected += gone
     for table, *columns in ENTITIES:
         kept[table], gone = expected_entities(table, *columns, files[columns[0]])
@@ -112,7 +117,10 @@ def check_accounts(files, counts):
     for table, rows in found.items():
         assert Counter(rows) == Counter(kept[table])
         assert counts[table]["kept"] == len(rows)
-        assert counts[table]["read"] == len(rows) + sum(counts[table]["rejected"].values())
+        apart = len(watched) if table == "ratings" else 0
+        lost = sum(counts[table]["rejected"].values())
+        assert counts[table]["read"] == len(rows) + apart + lost
+    assert rows_of("watched", "user_id", "item_id") == sorted(watched)
     assert sum(count["read"] for count in counts.values()) == sum(
         len(as_rows(content)) - 1 for content in files.values()
     )
@@ -186,7 +194,7 @@ def check(files, damaged, max_rejected=1.0):
             return None
         finally:
             assert names_in(RAW.parent) == {"clean", "raw"}
-        assert names_in(CLEAN) == {f"{table}.parquet" for table in (*counts, "rejected")}
+        assert names_in(CLEAN) == {f"{table}.parquet" for table in (*counts, "watched", "rejected")}
         check_accounts(files, counts)
         return counts
 

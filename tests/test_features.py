@@ -37,7 +37,15 @@ def ratings(n=3000, seed=0):
     )
 
 
-def clean_tables(folder, rows):
+def unrated():
+    """The pairs of the same users and titles that have no rating in ``ratings()``."""
+    pairs = np.arange(60 * 120)
+    every = pd.DataFrame({"user_id": pairs // 120 + 1, "item_id": pairs % 120 + 1}, dtype="int32")
+    rated = pd.MultiIndex.from_frame(ratings()[["user_id", "item_id"]])
+    return every[~pd.MultiIndex.from_frame(every).isin(rated)]
+
+
+def clean_tables(folder, rows, watched):
     genres = [["Action", "Drama"], ["Comedy"], []]
     items = pd.DataFrame(
         {
@@ -52,16 +60,18 @@ def clean_tables(folder, rows):
     users = pd.DataFrame(
         {"user_id": range(1, 71), "name": names, "completed": range(70), "plan_to_watch": [1] * 70}
     )
-    for name, frame in (("ratings", rows), ("items", items), ("users", users)):
+    pairs = pd.DataFrame(watched, columns=["user_id", "item_id"], dtype="int32")
+    tables = {"ratings": rows, "watched": pairs, "items": items, "users": users}
+    for name, frame in tables.items():
         ibis.memtable(frame).to_parquet(folder / f"{name}.parquet")
 
 
-def build(engine, folder, rows, settings=SETTINGS):
-    """Run the stage on ``rows``; returns its tables as frames by name."""
+def build(engine, folder, rows, settings=SETTINGS, watched=()):
+    """Run the stage on ratings and pairs watched; returns its tables as frames by name."""
     clean, out = folder / "clean", folder / "features"
     for path in (clean, out):
         path.mkdir(parents=True)
-    clean_tables(clean, rows)
+    clean_tables(clean, rows, watched)
     features.features(clean, settings, engine, out)
     return {file.stem: pd.read_parquet(file) for file in out.iterdir()}
 
@@ -193,9 +203,46 @@ def test_a_value_of_too_few_trained_titles_counts_as_unknown(engine, tmp_path):
 
 def test_the_same_input_gives_the_same_bytes(engine, tmp_path):
     for run in ("one", "two"):
-        build(engine, tmp_path / run, ratings().sample(frac=1, random_state=len(run)))
+        rows, pairs = (
+            frame.sample(frac=1, random_state=len(run)) for frame in (ratings(), unrated())
+        )
+        build(engine, tmp_path / run, rows, watched=pairs)
     for file in (tmp_path / "one" / "features").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / "features" / file.name).read_bytes()
+
+
+def test_titles_watched_have_the_rows_of_their_user_and_title_in_the_tables(engine, tmp_path):
+    tables = build(engine, tmp_path, ratings(), watched=unrated())
+    watched = tables["watched"]
+    assert watched.dtypes.astype(str).to_dict() == {"user": "int32", "item": "int32"}
+    assert watched.equals(watched.sort_values(["user", "item"], ignore_index=True))
+    pairs = with_ids(tables, "watched")[["user_id", "item_id"]].astype(int)
+    assert set(map(tuple, pairs.to_numpy())) == set(map(tuple, unrated().to_numpy()))
+
+
+def test_a_pair_that_is_rated_in_any_part_is_not_watched_without_a_rating(engine, tmp_path):
+    rows = ratings()
+    tables = build(engine, tmp_path, rows, watched=rows[["user_id", "item_id"]])
+    assert len(tables["watched"]) == 0
+    assert list(tables["watched"].columns) == ["user", "item"]
+
+
+@pytest.mark.parametrize("new", ["user", "item"])
+def test_titles_watched_tell_nothing_about_users_or_titles_that_only_the_test_set_has(
+    engine, tmp_path, new
+):
+    settings = replace(SETTINGS, split=f"cold_{new}")
+    tables = build(engine, tmp_path, ratings(), settings, watched=unrated())
+    known = tables[f"{new}s"].query(f"{new}_count > 0")
+    watched = with_ids(tables, "watched")
+    assert set(watched[new]) == set(known[new])
+    expected = unrated()[f"{new}_id"].isin(known[f"{new}_id"]).sum()
+    assert 0 < len(watched) == expected < len(unrated())
+
+
+def test_users_and_titles_without_any_rating_are_not_watched_either(engine, tmp_path):
+    pairs = [(65, 5), (5, 125), (999, 5), (5, 999)]
+    assert len(build(engine, tmp_path, ratings(), watched=pairs)["watched"]) == 0
 
 
 def test_too_few_rows_to_split_are_reported_with_the_settings(engine, tmp_path):

@@ -68,7 +68,8 @@ def test_the_figures_are_complete_and_the_model_learns(repro):
 
 def test_every_row_read_is_kept_or_rejected_for_a_reason(repro):
     for table in json.loads((repro / "metrics" / "clean.json").read_text()).values():
-        assert table["read"] == table["kept"] + sum(table["rejected"].values())
+        lost = sum(table["rejected"].values())
+        assert table["read"] == table["kept"] + table.get("unrated", 0) + lost
 
 
 def test_a_second_repro_has_nothing_to_do_and_git_sees_only_lock_and_metrics(repro):

@@ -4,6 +4,8 @@ The probes read the tables and call the functions that the model was trained wit
 
 - *histories*: the sum and number of ratings of each user and title must be exactly those of the
   training rows.
+- *watched*: no pair that is known as watched without a rating may be one of training, validation or
+  test. Else the model would know which titles a user has watched from the very rows to predict.
 - *attributes*: no numeric attribute of a user or title may fit their mean ratings better than
   sampling noise allows. Around the taste behind it, the mean of N ratings has the variance of the
   ratings / N. An attribute with a smaller residual, such as a published mean score, was computed
@@ -39,19 +41,21 @@ def probe(tables: Tables, bootstrap: Bootstrap) -> dict[str, Any]:
         bootstrap: for the intervals.
 
     Returns:
-        histories: number of users and titles with wrong sums; attributes: for each, the ratio of
-        residual to sampling variance and the upper end of its interval; shuffled_test and
-        shuffled_train: gain as a share of the MSE of the mean, and the lower end of its interval.
+        histories: number of users and titles with wrong sums; watched: number of ratings whose pair
+        is known as unrated; attributes: for each, the ratio of residual to sampling variance and
+        the upper end of its interval; shuffled_test and shuffled_train: gain as a share of the MSE
+        of the mean, and the lower end of its interval.
 
     Raises:
         UserError: a probe found a leak; the message names the probe.
     """
-    wrong, ratios = histories(tables), attributes(tables, bootstrap)
-    gains = shuffled(tables, bootstrap)
+    wrong, known = histories(tables), watched(tables)
+    ratios, gains = attributes(tables, bootstrap), shuffled(tables, bootstrap)
     failed = [f"histories ({wrong} users or titles)"] if wrong else []
+    failed += [f"watched ({known} ratings)"] if known else []
     failed += [name for name, (_, high) in ratios.items() if high < MIN_RATIO]
     failed += [name for name, (_, low) in gains.items() if low > MAX_GAIN]
-    results = {"histories": wrong, "attributes": ratios, **gains}
+    results = {"histories": wrong, "watched": known, "attributes": ratios, **gains}
     if failed:
         raise UserError(
             "evaluate: LEAK: the model's inputs contain ratings that it must predict. Failed "
@@ -70,6 +74,17 @@ def histories(tables: Tables) -> int:
             right = np.bincount(train[name], weights, len(stored))
             wrong += int(np.count_nonzero(stored != right))
     return wrong
+
+
+def watched(tables: Tables) -> int:
+    """Count the ratings, of all parts, whose pair is known as watched without a rating."""
+
+    def pairs(user: Ints, item: Ints) -> Ints:
+        return user.astype(np.int64) * len(tables.items.numbers) + item
+
+    known = pairs(*tables.watched)
+    rated = (pairs(part["user"], part["item"]) for part in tables.parts.values())
+    return sum(int(np.isin(part, known).sum()) for part in rated)
 
 
 class MeanRatings(NamedTuple):

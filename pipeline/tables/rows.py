@@ -23,12 +23,14 @@ class Tables:
         users, items: the user table and the item table.
         sums: the HISTORY columns over all training ratings: int32 [users] or [titles].
         parts: for each of PARTS its columns user, item, rating; block too for training rows.
+        watched: what ``read_watched`` returns.
     """
 
     users: Entities
     items: Entities
     sums: dict[str, Ints]
     parts: dict[str, Columns]
+    watched: Pairs
 
     def rows(self, part: str) -> tuple[Columns, Floats]:
         """Return the rows of a part, as ``read_rows`` does."""
@@ -38,7 +40,8 @@ class Tables:
 def read_tables(folder: Path) -> Tables:
     """Read the feature tables in a folder."""
     users, items = read_users(folder / "users.parquet"), read_items(folder / "items.parquet")
-    return Tables(users, items, _sums(folder), {part: _columns(folder, part) for part in PARTS})
+    parts = {part: _columns(folder, part) for part in PARTS}
+    return Tables(users, items, _sums(folder), parts, read_watched(folder))
 
 
 def read_rows(folder: Path, part: str) -> tuple[Columns, Floats]:
@@ -61,9 +64,9 @@ def read_pairs(folder: Path, part: str) -> tuple[Columns, Floats]:
 
 
 def read_watched(folder: Path) -> Pairs:
-    """Read who watched what without rating it: user and item, int32 [n]."""
-    table = pq.read_table(folder / "watched.parquet")
-    return table["user"].to_numpy(), table["item"].to_numpy()
+    """Read the titles watched without a rating: user and item, int32 [n] each."""
+    columns = _columns(folder, "watched")
+    return columns["user"], columns["item"]
 
 
 def read_listed(folder: Path) -> Pairs:

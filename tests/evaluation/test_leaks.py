@@ -15,7 +15,7 @@ BOOTSTRAP = Bootstrap(resamples=100, seed=0)
 USERS, ITEMS, RATINGS = 300, 80, 9000
 
 
-def write(folder, summed=("train",), completed=None):
+def write(folder, summed=("train",), completed=None, listed=None):
     """Write feature tables with planted user and item effects.
 
     Args:
@@ -23,6 +23,7 @@ def write(folder, summed=("train",), completed=None):
         summed: parts whose ratings are in the sums and counts; only the training rows may be.
         completed: makes the attribute ``completed`` from all rows; by default it is the user effect
             with noise.
+        listed: the part of which a pair is among the titles watched; by default none is.
     """
     random = np.random.default_rng(0)
     pair = random.choice(USERS * ITEMS, RATINGS, replace=False)
@@ -35,6 +36,10 @@ def write(folder, summed=("train",), completed=None):
     rows["block"] = random.integers(0, 16, RATINGS).astype("int8")
     for name, part_rows in rows.groupby("part"):
         part_rows.drop(columns="part").to_parquet(folder / f"{name}.parquet", index=False)
+    others = np.setdiff1d(np.arange(USERS * ITEMS), pair)[::-1]
+    watched = pd.DataFrame({"user": others // ITEMS + 1, "item": others % ITEMS + 1}, dtype="int32")
+    watched = pd.concat([watched, rows[rows["part"] == listed][["user", "item"]][:1]])
+    watched.to_parquet(folder / "watched.parquet", index=False)
     rows = rows[rows["part"].isin(summed)] if completed is None else rows
     values = {"completed": taste + random.normal(size=USERS + 1)}  # honest: no rating is in it
     if completed:
@@ -72,6 +77,12 @@ def test_honest_tables_pass_even_if_attributes_tell_much_of_taste(tmp_path):
 def test_sums_that_include_test_rows_fail(tmp_path):
     with pytest.raises(UserError, match=r"LEAK: .* probes: histories \(\d+ users or titles\)\."):
         probe(write(tmp_path, summed=("train", "test")))
+
+
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_a_pair_of_any_part_among_the_titles_watched_fails(tmp_path, part):
+    with pytest.raises(UserError, match=r"LEAK: .* probes: watched \(1 ratings\)\."):
+        probe(write(tmp_path, listed=part))
 
 
 def test_an_attribute_that_is_the_mean_of_all_ratings_fails(tmp_path):

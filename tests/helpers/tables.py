@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline import clean
 from pipeline.paths import ROOT
 from pipeline.tables.earlier import BLOCKS
 
@@ -20,6 +21,13 @@ REAL_DATA = Path(os.environ.get("ANIME_RATINGS_DATA", ROOT.parent / "shared" / "
 def table(**columns):
     """An Ibis table of a few rows."""
     return ibis.memtable(pd.DataFrame(columns))
+
+
+def typed_rows(engine, columns, **cells):
+    """The typed rows of a raw file with these text cells."""
+    text = ibis.memtable(pd.DataFrame(cells).astype("string"))
+    rows = clean.complete(engine.numbered(clean.typed(text, columns)), columns)
+    return rows.mutate(file=ibis.literal("some.csv"))
 
 
 def real_data(name):
@@ -46,6 +54,7 @@ def planted(folder):
         ("test", slice(1050, None)),
     ):
         rows.iloc[where].to_parquet(folder / f"{part}.parquet", index=False)
+    rows.iloc[:0][["user", "item"]].to_parquet(folder / "watched.parquet", index=False)
 
     def table(name, index, /, **columns):
         train = rows.iloc[:900].groupby(name).rating.agg(["sum", "count"])

@@ -50,6 +50,8 @@ def dirty(tmp_path_factory):
     )
     with (folder / clean.SCORES_CSV).open("a") as file:
         file.write("1,a,1,b,11\n1,a,x,b,7\n,a,1,b,7\n2,a,1,b,7.5\n2,a,1,b,-1\n2,a,3, b ,8.0\n")
+        pairs = [(user, item) for user in range(1, 30) for item in range(1, 30, 3)]
+        file.writelines(f"{user},a,{item},b,{-(user % 2)}\n" for user, item in [*pairs, *pairs[:9]])
     (folder / clean.TEST_CSV).write_text("user_id,anime_id,rating\n1,1,3\n2,1,4\n2,1,5\n")
     return folder
 
