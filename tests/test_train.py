@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from helpers.training import model_settings, train
+from helpers.training import finish, model_settings, train
 
 from pipeline.artifact.folder import read_ratings
 from pipeline.artifact.similar import SIMILAR, load_similar
 from pipeline.recommender.scorer import Scorer
 from pipeline.tables.rows import read_pairs
-from pipeline.train import remembered
 
 SETTINGS = ("posterior=none", "model=wide_deep")
 
@@ -22,15 +21,15 @@ def model(features, tmp_path):
 def test_a_residual_is_the_rating_minus_the_prediction_without_similar_titles(features, model):
     user, item, rating = read_ratings(model, "user", "item", "rating")
     expected = rating - Scorer(model).predict(user, item)
-    remembered(model_settings(*SETTINGS), model, read_pairs(features, "valid"))
+    finish(model_settings(*SETTINGS), model, features)
     assert read_ratings(model, "residual")[0] == pytest.approx(expected, abs=1e-5)
     assert len(rating) == sum(len(read_pairs(features, part)[1]) for part in ("train", "valid"))
 
 
 def test_the_validation_mse_does_not_see_residuals_of_validation_rows(features, model, monkeypatch):
     monkeypatch.setattr("pipeline.train.fit_strength", lambda *_: 0.5)
-    valid = pairs, rating = read_pairs(features, "valid")
-    mse, _ = remembered(model_settings(*SETTINGS), model, valid)
+    pairs, rating = read_pairs(features, "valid")
+    mse, *_ = finish(model_settings(*SETTINGS), model, features)
     stored, rated = load_similar(model)
     held = {*zip(pairs["user"].tolist(), pairs["item"].tolist(), strict=True)}
     of_train = [pair not in held for pair in zip(*(c.tolist() for c in rated[:2]), strict=True)]
@@ -46,9 +45,8 @@ def test_the_validation_mse_does_not_see_residuals_of_validation_rows(features, 
 
 
 def test_without_a_wide_part_or_neighbours_nothing_is_added(features, model):
-    before = {path: path.read_bytes() for path in model.iterdir() if path.is_file()}
     for overrides in (("model=deep",), ("model=wide_deep", "model.wide.neighbours=0")):
         settings = model_settings("posterior=none", *overrides)
-        assert remembered(settings, model, read_pairs(features, "valid"))[1] == 0
+        assert finish(settings, model, features)[1] == 0
     assert not (model / SIMILAR).exists()
-    assert before == {path: path.read_bytes() for path in model.iterdir() if path.is_file()}
+    assert load_similar(model) is None

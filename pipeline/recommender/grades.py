@@ -103,12 +103,6 @@ def standardised_bounds(
     return np.where(mirrored, -high, low), np.where(mirrored, -low, high), mirrored
 
 
-def chance(score: Array, noise: Array, cuts: Array, grade: Array) -> Array:
-    """(3): return the probability of each grade; arguments as in ``standardised_bounds``."""
-    low, high, _ = standardised_bounds(score, noise, cuts, grade)
-    return ndtr(high) - ndtr(low)
-
-
 def latent_moments(score: Array, noise: Array, cuts: Array, grade: Array) -> tuple[Array, Array]:
     """(4): return mean and variance [..., n] of the noisy scores, given the grades.
 

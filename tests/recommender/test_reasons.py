@@ -8,25 +8,23 @@ from helpers.training import train
 from pipeline.recommender import taste_profile
 from pipeline.recommender.fold_in import fold_in
 from pipeline.recommender.listed import Listed
-from pipeline.recommender.person import explained
-from pipeline.recommender.reasons import Reasons
 from pipeline.recommender.recommender import Recommender
 
 
 def test_the_parts_of_a_prediction_sum_to_it_and_include_each_rated_title(models, recommender):
     scorer = recommender.scorer
-    reasons, rows = Reasons(models, scorer.explained), np.array([1, 5, ITEMS + 1])
+    reasons, rows = recommender.reasons, np.array([1, 5, ITEMS + 1])
     for person in (
         recommender.user("30"),
         recommender.newcomer([Listed("10", 10), Listed("20", 2)]),
     ):
-        posterior = person.posterior or explained(scorer, person)
         scores = scorer.scores(person.taste)[rows]
         shift = scorer.neighbours.shift(person.taste.residual)[rows]
-        latent = scorer.posterior.latent(person.taste.draws.weights).mean(0)[rows] + shift
+        some = person.taste.draws.every(scorer.step).weights
+        latent = scorer.explained.latent(some).mean(0)[rows] + shift
         similar = scorer.neighbours.parts(person.taste.residual, rows, person.item)
         assert similar.sum(1) == pytest.approx(shift, abs=1e-6)
-        split = reasons.parts(posterior, rows, scores, similar)
+        split = reasons.parts(person, rows, scores)
         for parts, score, latent_score in zip(split, scores, latent, strict=True):
             assert parts.total() == pytest.approx(score, abs=1e-5)
             assert len(parts.rated) == len(person.item)

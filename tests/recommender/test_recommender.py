@@ -7,8 +7,9 @@ from helpers.training import train
 
 from pipeline.errors import UserError
 from pipeline.recommender.listed import Listed
+from pipeline.recommender.lists import Order, check_request
 from pipeline.recommender.person import told
-from pipeline.recommender.recommender import Recommender, check_request
+from pipeline.recommender.recommender import Recommender
 from pipeline.tables.rows import read_rows
 
 
@@ -57,9 +58,9 @@ def test_opposite_ratings_give_opposite_lists(recommender):
     assert second == {0}
 
 
-def test_rated_titles_are_not_listed_and_the_highest_predictions_come_first(recommender):
+def test_rated_titles_are_not_listed_and_by_rating_the_highest_predictions_come_first(recommender):
     person = recommender.user("30")
-    titles = recommender.recommend(person, 100)
+    titles = recommender.recommend(person, 100, order=Order("rating"))
     predictions = [row["prediction"] for row in titles]
     assert predictions == sorted(predictions, reverse=True)
     assert not {row["anime_id"] for row in titles} & {int(item) * 10 for item in person.item}
@@ -77,7 +78,10 @@ def test_a_user_is_found_by_name_too_and_an_unknown_user_is_explained(recommende
 def test_with_diversity_titles_differ_more(recommender):
     person = recommender.newcomer([Listed("10", 10), Listed("20", 2)])
     similar, diverse = (
-        {row["anime_id"] // 10 % 2 for row in recommender.recommend(person, 5, diversity=d)}
+        {
+            row["anime_id"] // 10 % 2
+            for row in recommender.recommend(person, 5, order=Order(diversity=d))
+        }
         for d in (0.0, 0.9)
     )
     assert similar == {1}
@@ -115,14 +119,17 @@ def test_a_model_with_a_wide_part_alone_has_no_similar_titles(features, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("number", "diversity", "message"),
+    ("number", "order", "message"),
     [
-        (0, 0.0, "-k 0: from 1 to 10000 is allowed"),
-        (10_001, 0.0, "-k 10001: from 1 to 10000 is allowed"),
-        (1, 1.1, r"--diversity 1\.1: from 0 to 1 is allowed"),
-        (1, float("nan"), "--diversity nan: from 0 to 1 is allowed"),
+        (0, Order(), "-k 0: from 1 to 10000 is allowed"),
+        (10_001, Order(), "-k 10001: from 1 to 10000 is allowed"),
+        (1, Order(diversity=1.1), r"--diversity 1\.1: from 0 to 1 is allowed"),
+        (1, Order(diversity=float("nan")), "--diversity nan: from 0 to 1 is allowed"),
+        (1, Order(niche=-2), "--niche -2: from -1 to 1 is allowed"),
+        (1, Order("newest"), "--order 'newest': choose from best, rating, sure"),
+        (1, Order("rating", niche=0.5), "--niche is for --order best"),
     ],
 )
-def test_a_request_out_of_range_is_explained(number, diversity, message):
+def test_a_request_out_of_range_is_explained(number, order, message):
     with pytest.raises(UserError, match=message):
-        check_request(number, diversity, ("-k", "--diversity"))
+        check_request(number, order, ("-k", "--diversity", "--niche", "--order"))

@@ -71,39 +71,14 @@ def test_predictions_follow_the_equations(features, tmp_path, network, draws):
         assert scores[titles] == pytest.approx(exact, abs=1e-4)
         pairs = scorer.pairs(np.array([user]), np.arange(ITEMS + 2)[None, ::3])
         assert pairs[0] == pytest.approx(scores[::3], abs=1e-5)
-    users = np.array([7, 0, 40])
-    matrix = scorer.matrix(users, np.array([5, 31, 0]))
-    one_by_one = [scorer.scores(scorer.taste(user))[[5, 31, 0]] for user in users]
-    assert matrix == pytest.approx(np.array(one_by_one), abs=1e-5)
 
 
 def test_predicting_in_chunks_is_predicting_at_once(recommender, features, monkeypatch):
-    rows, rating = read_rows(features, "test")
+    rows, _ = read_rows(features, "test")
     scorer = recommender.scorer
-    at_once = scorer.judge(rows["user"], rows["item"], rating)
-    assert scorer.predict(rows["user"], rows["item"]) == pytest.approx(at_once[0], abs=1e-6)
+    at_once = scorer.predict(rows["user"], rows["item"])
     monkeypatch.setattr("pipeline.recommender.scorer.CHUNK", 7)
-    in_chunks = scorer.judge(rows["user"], rows["item"], rating)
-    for one, other in zip(in_chunks, at_once, strict=True):
-        assert one == pytest.approx(other, abs=1e-6)
-
-
-def test_the_likelihood_is_a_distribution_over_grades_and_finds_the_planted_taste(
-    recommender, features
-):
-    user, item = np.tile([1, 2], 10), np.full(20, 1)  # user 1 likes odd titles, user 2 even ones
-    _, log_likelihood = recommender.scorer.judge(user, item, np.repeat(np.arange(1.0, 11), 2))
-    probability = np.exp(log_likelihood)
-    assert probability[::2].sum() == pytest.approx(1, abs=1e-5)
-    assert probability[::2] @ np.arange(1, 11) > probability[1::2] @ np.arange(1, 11) + 2
-    rows, rating = read_rows(features, "test")
-    _, log_likelihood = recommender.scorer.judge(rows["user"], rows["item"], rating)
-    frequency = np.bincount(rating.astype(int))[rating.astype(int)] / len(rating)
-    assert log_likelihood.mean() > np.log(frequency).mean(), "better than the grades' frequencies"
-
-
-def test_without_draws_there_is_no_likelihood(without_draws):
-    assert without_draws.scorer.judge(np.array([1]), np.array([1]), np.array([5.0]))[1] is None
+    assert scorer.predict(rows["user"], rows["item"]) == pytest.approx(at_once, abs=1e-6)
 
 
 @pytest.mark.parametrize(("name", "width"), [("wide", None), ("deep", 4), ("wide_deep", 4)])
