@@ -62,9 +62,14 @@ def warm(folder: Path) -> tuple[dict[str, Any], list[int], list[int]]:
     from pipeline.recommender.recommender import Recommender
 
     recommender, draws = Recommender(folder), np.random.default_rng(0)
-    users = recommender.users.of_row[draws.choice(recommender.raters, FIRST + CALLS)].tolist()
+    users = recommender.users.of_row[
+        draws.choice(recommender.on_lists.raters, FIRST + CALLS)
+    ].tolist()
     found: dict[str, Any] = {"titles": recommender.scorer.n_titles - 1}
-    found |= {"users": len(recommender.raters), "draws": len(recommender.scorer.explained.draws)}
+    found |= {
+        "users": len(recommender.on_lists.raters),
+        "draws": len(recommender.scorer.explained.draws),
+    }
     for name, why in (("with_reasons", True), ("without_reasons", False)):
         seconds = []
         for user in users:

@@ -1,4 +1,4 @@
-"""Array types, and indicator columns of attribute codes."""
+"""Array types, indicator columns of attribute codes, and the highest of some scores."""
 
 from typing import Any
 
@@ -25,3 +25,10 @@ def indicators(codes: Array, size: int) -> Floats:
     row, place = np.nonzero(codes > 0)
     flags[row, codes[row, place]] = 1
     return flags
+
+
+def highest(score: Array, rows: Array, number: int) -> Array:
+    """Return the ``number`` rows with the highest scores, the highest first."""
+    if len(rows) > number:
+        rows = rows[np.argpartition(-score[rows], number - 1)[:number]]
+    return rows[np.argsort(-score[rows], kind="stable")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import exit_on_user_error
 from pipeline.files import destination
+from pipeline.recommender import rating_files
 
 if TYPE_CHECKING:
     from pipeline.recommender.filters import Filters
@@ -43,8 +44,6 @@ def _person(
     if user is not None:
         person = recommender.user(user)
     else:
-        from pipeline.recommender import rating_files
-
         assert file is not None
         person = recommender.newcomer(rating_files.read(file, recommender.scorer.scale))
     if not options.ignore and options.ignore_below is None:
@@ -67,10 +66,10 @@ def write(
 
     lists = BatchRecommender(recommender, number, filters, niche).lists()
     with destination(out) as new, pq.ParquetWriter(new, SCHEMA) as writer:
-        chunks = -(-len(recommender.raters) // USERS_PER_CHUNK)
+        chunks = -(-len(recommender.on_lists.raters) // USERS_PER_CHUNK)
         for batch in track(lists, "users", chunks):
             writer.write_batch(batch)
-    print(f"lists of {len(recommender.raters)} users in {out}")
+    print(f"lists of {len(recommender.on_lists.raters)} users in {out}")
 
 
 def show(titles: Rows) -> None:

@@ -23,7 +23,7 @@ from pipeline.errors import run_stage
 from pipeline.files import replace_csv, replace_json, replacing, rounded
 from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODEL, PLOTS
 from pipeline.recommender.factors import Factors
-from pipeline.recommender.intervals import fit_intervals
+from pipeline.recommender.interval_fit import fit_intervals
 from pipeline.recommender.joining import fit_join
 from pipeline.recommender.lists import indicator, load_lists
 from pipeline.recommender.mixture import fit_shares
@@ -65,14 +65,9 @@ def main() -> dict[str, float]:
         best = dict(points[-1])
         with replacing(MODEL) as out:
             write_model(out, network, draws, config, FEATURES)
-            together = listed_together(config, FEATURES)
-            scorer, best["valid_mse"], strength = remembered(config, out, valid, together)
-            join, ndcg = ordered(config, out, valid, scorer, together)
+            best["valid_mse"], more = completed(config, out, valid)
         logs.log_best(best)
-        logs.log_strength(strength)
-        logs.log_lists(join.gain_power, join.raters_power, ndcg)
-        best |= {f"share_{name}": share for name, share in shares.items()}
-        best |= {"neighbours_strength": strength, "valid_list_ndcg": ndcg}
+        best |= {f"share_{name}": share for name, share in shares.items()} | more
         runs.tag_model(model_digest(MODEL))
         for checkpoint in (epochs, sweeps):
             checkpoint.remove()
@@ -98,6 +93,22 @@ def mixed(
     shares = dict(zip(["network", *names], fitted.tolist(), strict=True))
     logs.log_shares(shares)
     return shares
+
+
+def completed(
+    config: Config, out: Path, valid: tuple[dict[str, Array], Floats]
+) -> tuple[float, dict[str, float]]:
+    """Add to the model what follows the network and the draws.
+
+    Returns:
+        The validation MSE, and the other figures of the stage by name.
+    """
+    together = listed_together(config, FEATURES)
+    scorer, mse, strength = remembered(config, out, valid, together)
+    join, ndcg = ordered(config, out, valid, scorer, together)
+    logs.log_strength(strength)
+    logs.log_lists(join.gain_power, join.raters_power, ndcg)
+    return mse, {"neighbours_strength": strength, "valid_list_ndcg": ndcg}
 
 
 def listed_together(config: Config, features: Path) -> "Together | None":

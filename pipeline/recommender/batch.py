@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
 
 from pipeline.arrays import Array
 from pipeline.recommender.filters import Filters, Seen
@@ -44,7 +43,7 @@ class BatchRecommender:
 
     def lists(self) -> Iterator[pa.RecordBatch]:
         """Yield the lists of one chunk of users at a time, in SCHEMA, by user and rank."""
-        users = self.recommender.raters
+        users = self.recommender.on_lists.raters
         chunks = (users[i : i + USERS_PER_CHUNK] for i in range(0, len(users), USERS_PER_CHUNK))
         blas = self.recommender.scorer.blas.limit(limits=1)
         with ThreadPoolExecutor(THREADS) as pool, blas:
@@ -53,7 +52,7 @@ class BatchRecommender:
     def _chunk(self, user: Array) -> pa.RecordBatch:
         """Return the lists of users, ascending rows of the user table."""
         recommender, lists = self.recommender, self.recommender.lists
-        listed = self._listed(user)
+        listed = recommender.on_lists.matrix(user)
         seen = Seen(listed.toarray() > 0)
         allowed = recommender.catalogue.listable(self._matching, seen, self.filters)
         wanted = max(self.number, CANDIDATES)
@@ -71,13 +70,3 @@ class BatchRecommender:
             "prediction": prediction[row, rank],
         }
         return pa.record_batch(columns, SCHEMA)
-
-    def _listed(self, user: Array) -> sparse.csr_matrix:
-        """Return 1 where a title is on a user's list: float32 [users, titles]."""
-        parts = [self.recommender.ratings(user[0], user[-1])[:2]]
-        parts.append(self.recommender.watched(user[0], user[-1]))
-        owner, item = (np.concatenate(both) for both in zip(*parts, strict=True))
-        here = np.isin(owner, user)  # somebody between these users may have watched, but not rated
-        cells = np.searchsorted(user, owner[here]), item[here]
-        shape = len(user), self.recommender.scorer.n_titles
-        return sparse.csr_matrix((np.ones(here.sum(), np.float32), cells), shape)

@@ -171,7 +171,9 @@ class Catalogue:
         if not filters.dropped_sequels and user.dropped is not None:
             allowed &= ~self.franchises.sequels_of(user.dropped)
         if filters.next_in_series:
-            allowed = self.franchises.next_in_series(user.seen, allowed)
+            rows = zip(np.atleast_2d(user.seen), np.atleast_2d(allowed), strict=True)
+            found = [self.franchises.next_in_series(*row) for row in rows]
+            allowed = np.reshape(found, allowed.shape)
         if filters.one_per_franchise:
             allowed = self.franchises.first_unseen(allowed, user.seen)
         return allowed

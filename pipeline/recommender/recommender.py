@@ -9,10 +9,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array, Ints
-from pipeline.artifact.folder import read_ratings
+from pipeline.arrays import Array, Ints, highest
 from pipeline.artifact.intervals import load_intervals
-from pipeline.artifact.watch import load_watched
 from pipeline.errors import UserError
 from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.details import Details
@@ -24,6 +22,7 @@ from pipeline.recommender.newcomers import place
 from pipeline.recommender.person import OnList, Person, told
 from pipeline.recommender.reasons import Reasons
 from pipeline.recommender.scorer import Scorer
+from pipeline.recommender.user_lists import UserLists
 from pipeline.recommender.variety import diverse
 
 NO_FILTERS, BEST = Filters(), Order()
@@ -38,6 +37,7 @@ class Recommender:
         lists: would they watch it, and both together.
         catalogue: the titles.
         users: ids of the users.
+        on_lists: what they have on their lists.
 
     Raises:
         UserError: ``folder`` holds no model.
@@ -50,8 +50,7 @@ class Recommender:
         users = pq.read_table(folder / "users.parquet", columns=["user_id", "name", "user_count"])
         self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
         self._names, self._user_counts = users["name"], users["user_count"].to_numpy()
-        self._ratings = read_ratings(folder, "user", "item", "rating")
-        self._watched = load_watched(folder)
+        self.on_lists = UserLists(folder, self.scorer.n_titles)
         self.reasons = Reasons(folder, self.scorer, self.lists.watching, self.catalogue)
         self.details = Details(self.lists, self.catalogue, load_intervals(folder))
 
@@ -67,8 +66,8 @@ class Recommender:
                 f"no user has the id or name {query!r}. For somebody who is not in the data, bring "
                 "their ratings."
             )
-        _, item, rating = self.ratings(row, row)
-        _, watched = _of_users(self._watched, row, row)
+        _, item, rating = self.on_lists.ratings(row, row)
+        _, watched = self.on_lists.watched(row, row)
         return Person(self.scorer.taste(row), item, rating, also=OnList(watched))
 
     def predict(self, user_id: Array, anime_id: Array) -> Array:
@@ -87,20 +86,6 @@ class Recommender:
         """
         user, item = self.users.rows(user_id), self.catalogue.ids.rows(anime_id)
         return self.details.columns(user, item, self._user_counts[user])
-
-    @cached_property
-    def raters(self) -> Array:
-        """Rows of all users with ratings, ascending."""
-        rows = np.flatnonzero(np.bincount(self._ratings[0]))
-        return rows[rows > 0]  # row 0 is any unknown user
-
-    def ratings(self, first: int, last: int) -> list[Array]:
-        """Return user, item and rating of all ratings of the users in rows first to last."""
-        return _of_users(self._ratings, first, last)
-
-    def watched(self, first: int, last: int) -> list[Array]:
-        """Return user and item of what the users in rows first to last watched without rating."""
-        return _of_users(self._watched, first, last)
 
     def newcomer(self, listed: Sequence[Listed]) -> Person:
         """Fold in a new user with this list.
@@ -253,18 +238,3 @@ class Recommender:
         if not vectors.shape[1]:
             raise UserError("this model has no embeddings of titles to compare.")
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-
-
-def _of_users(columns: list[Array], first: int, last: int) -> list[Array]:
-    """Return the part of columns sorted by user, which come first, of users first to last."""
-    user = columns[0]
-    # Bounds of another type would make searchsorted copy the whole column.
-    ends = np.searchsorted(user, np.array([first, last + 1], user.dtype))
-    return [column[slice(*ends)] for column in columns]
-
-
-def highest(score: Array, rows: Array, number: int) -> Array:
-    """Return the ``number`` rows with the highest scores, the highest first."""
-    if len(rows) > number:
-        rows = rows[np.argpartition(-score[rows], number - 1)[:number]]
-    return rows[np.argsort(-score[rows], kind="stable")]
