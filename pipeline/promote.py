@@ -19,6 +19,7 @@ from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import replace_text
 from pipeline.paths import PARAMS, ROOT
 from pipeline.tracking import runs
+from pipeline.tracking.objective import TAG, named
 
 EXPERIMENTS = ROOT / "conf" / "experiment"
 
@@ -51,7 +52,7 @@ def chosen(run_id: str | None) -> Any:
         return run
     jobs = mlflow.search_runs(
         filter_string=f"tags.mlflow.parentRunId = '{run_id}' and metrics.test_mse >= 0",
-        order_by=[f"metrics.{runs.BEST}"], output_format="list", max_results=1,
+        order_by=[named(run.data.tags.get(TAG, "mse")).order], output_format="list", max_results=1,
     )  # fmt: skip
     if not jobs:
         raise UserError(f"--run {run_id}: neither a job nor a sweep with a finished job.")

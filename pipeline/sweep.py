@@ -24,6 +24,7 @@ from pipeline.files import replace_text
 from pipeline.paths import PARAMS, ROOT
 from pipeline.sweeps import runs, stage_cache
 from pipeline.sweeps.pruning import PrunedError, watching
+from pipeline.tracking.objective import named
 from pipeline.tracking.origin import SWEEP_RUN
 
 JOBS = ROOT / ".dvc" / "tmp" / "jobs"  # parent of the folders that jobs work in
@@ -38,8 +39,8 @@ def job(settings: DictConfig) -> float:
     """Run one job.
 
     Returns:
-        The validation MSE, which a search minimises: the test rows must not select anything.
-        Infinite where settings are invalid; the error is printed to stderr.
+        What a search minimises: the validation MSE, or minus the NDCG of the validation rows'
+        lists. The test rows must not select anything. Infinite where settings are invalid; the error is printed to stderr.
     """
     overrides = OmegaConf.to_container(HydraConfig.get().overrides.task)
     assert isinstance(overrides, list)
@@ -51,33 +52,38 @@ def job(settings: DictConfig) -> float:
 
 
 def work(overrides: list[str], settings: DictConfig) -> float:
-    """Train and evaluate in the folder of the job, or return the MSE of an earlier call."""
+    """Train and evaluate in the folder of the job, or return the result of an earlier call."""
     plain = OmegaConf.to_container(settings, resolve=True)
     keys = stage_cache.stage_keys(DictConfig(plain))
     identity = runs.identify([keys, plain])
-    earlier = runs.earlier_mse(identity)
+    callback = HydraConfig.get().callbacks["mlflow"]
+    by = named(callback.objective)
+    earlier = runs.earlier_value(identity, by)
     if earlier is not None:
-        return earlier
+        return by.loss(earlier)
     from pipeline import evaluate, train
 
     folder = JOBS / identity
     folder.mkdir(parents=True, exist_ok=True)
-    pruner = HydraConfig.get().callbacks["mlflow"].pruner
     curve = "draws_valid_mse" if settings.get("posterior") else "valid_mse"
-    with contextlib.chdir(folder), runs.child(overrides, identity), watching(pruner, curve):
+    with (
+        contextlib.chdir(folder),
+        runs.child(overrides, identity),
+        watching(callback.pruner, curve),
+    ):
         check(settings)
         replace_text(PARAMS, OmegaConf.to_yaml(settings, resolve=True))
         stage_cache.provide(keys)
         try:
-            mse = train.main()["valid_mse"]
+            value = train.main()[by.figure]
             evaluate.main()
         except PrunedError as pruned:
-            mse = pruned.best
+            value = pruned.best
     shutil.rmtree(folder)  # its results are in MLflow
     import keras  # here, as pipeline.model must configure TensorFlow before
 
     keras.utils.clear_session()  # frees the memory of this job's graphs
-    return mse
+    return by.loss(value)
 
 
 def main() -> None:

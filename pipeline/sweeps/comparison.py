@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.plots import BLUE, GREY, canvas
-from pipeline.tracking.runs import BEST
+from pipeline.tracking.objective import Objective
 
-SHOWN = (BEST, "test_mse")
 MAX_TICKS = 8  # a param with more values has an axis to scale, with ticks at both ends alone
 MIN_LOG_RATIO = 20  # ratio of largest to smallest value above which that scale is logarithmic
 
@@ -23,37 +22,41 @@ def done(run: Any) -> bool:
     return "test_mse" in run.data.metrics or "pruned" in run.data.tags
 
 
-def job_table(children: list[Any]) -> pd.DataFrame:
-    """Return a row for each job that is done, the best first: overrides that differ, and MSEs.
+def job_table(children: list[Any], by: Objective) -> pd.DataFrame:
+    """Return a row for each job that is done, the best first: overrides that differ, and figures.
 
-    Pruned jobs come last and have no test_mse. Without any test_mse the table is empty.
+    The figures are those of the objective. Pruned jobs come last and have none of the test rows.
+    Without any of these the table is empty.
     """
+    shown = by.metric, by.test
     rows = {
         child.data.tags["job"]: dict(
             override.split("=", 1) for override in json.loads(child.data.tags["overrides"])
         )
-        | {name: child.data.metrics.get(name) for name in SHOWN}
+        | {name: child.data.metrics.get(name) for name in shown}
         for child in children
         if done(child)
     }
     table = pd.DataFrame(list(rows.values()))
-    same = [name for name in override_columns(table) if len(table[name].drop_duplicates()) == 1]
+    names = override_columns(table, by)
+    same = [name for name in names if len(table[name].drop_duplicates()) == 1]
     table = table.drop(columns=same)
-    if table.empty or table.test_mse.isna().all():
+    if table.empty or table[by.test].isna().all():
         return table.iloc[:0]
-    tested = table.sort_values(BEST).dropna(subset="test_mse")
-    pruned = table.drop(tested.index).sort_values(BEST)
+    best_first = table.sort_values(by.metric, ascending=not by.highest)
+    tested = best_first.dropna(subset=by.test)
+    pruned = best_first.drop(tested.index)
     return pd.concat([tested, pruned], ignore_index=True)
 
 
-def override_columns(table: pd.DataFrame) -> list[str]:
+def override_columns(table: pd.DataFrame, by: Objective) -> list[str]:
     """Return the names of the columns that are overrides."""
-    return [str(name) for name in table if name not in SHOWN]
+    return [str(name) for name in table if name not in (by.metric, by.test)]
 
 
-def print_jobs(jobs: pd.DataFrame) -> None:
+def print_jobs(jobs: pd.DataFrame, by: Objective) -> None:
     """Print the table of jobs."""
-    table = Table(title=f"{len(jobs)} jobs, the best by validation MSE first")
+    table = Table(title=f"{len(jobs)} jobs, the best by {by.words} first")
     for name in jobs:
         table.add_column(str(name), justify="right", overflow="fold")
     for row in jobs.itertuples(index=False):
@@ -73,7 +76,7 @@ def picture(table: pd.DataFrame, params: list[str], metric: str) -> Figure:
     Args:
         table: a row for each job, the best first.
         params: columns of text, an axis each.
-        metric: column of the last axis; lower is better.
+        metric: column of the last axis.
     """
     figure, axes = canvas(f"{len(table)} jobs, the best in blue", "", "")
     beside: dict[str, Any] = {

@@ -17,8 +17,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.tracking import logs
+from pipeline.tracking.objective import OBJECTIVES
 from pipeline.tracking.origin import SWEEP_RUN
-from pipeline.tracking.runs import BEST
+
+MSE = OBJECTIVES["mse"].metric
 
 
 class PrunedError(Exception):
@@ -75,7 +77,7 @@ def report(pruner: str, curve: str, step: int, value: float) -> None:
     if present.should_prune():
         history = mlflow.MlflowClient().get_metric_history(run, curve)
         best = min(point.value for point in history)
-        mlflow.log_metrics({BEST: best})
+        mlflow.log_metrics({MSE: best})
         mlflow.set_tag("pruned", f"{curve} {value:.4f} at step {step}")
         mlflow.end_run("KILLED")
         raise PrunedError(best)
@@ -96,6 +98,6 @@ def trial(run: str, sweep: str, curve: str, pruner: str) -> Any:
     for job in mlflow.search_runs(filter_string=query, output_format="list"):
         history = mlflow.MlflowClient().get_metric_history(job.info.run_id, curve)
         points = {point.step: point.value for point in history}
-        value = job.data.metrics[BEST]
+        value = job.data.metrics[MSE]
         study.add_trial(optuna.trial.create_trial(value=value, intermediate_values=points))
     return study.ask()

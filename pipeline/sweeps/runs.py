@@ -20,8 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.errors import UserError
 from pipeline.sweeps.stage_cache import code_digest
 from pipeline.tracking import origin, runs, views
+from pipeline.tracking.objective import TAG, Objective, named
 from pipeline.tracking.origin import SWEEP_JOB, SWEEP_KEYS, SWEEP_OVERRIDES, SWEEP_RUN, shortened
-from pipeline.tracking.runs import BEST
 
 
 def identify(settings: Any) -> str:
@@ -30,8 +30,8 @@ def identify(settings: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def earlier_mse(job: str) -> float | None:
-    """Return the validation MSE of a job if an earlier call of this sweep finished it."""
+def earlier_value(job: str, by: Objective) -> float | None:
+    """Return the figure that ranks a job if an earlier call of this sweep finished it."""
     import mlflow
 
     from pipeline.sweeps.comparison import done
@@ -40,7 +40,7 @@ def earlier_mse(job: str) -> float | None:
     parent = os.environ.get(SWEEP_RUN)
     query = f"tags.job = '{job}' and tags.mlflow.parentRunId = '{parent}'"
     children = mlflow.search_runs(filter_string=query, output_format="list")
-    values: list[float] = [run.data.metrics[BEST] for run in children if done(run)]
+    values: list[float] = [run.data.metrics[by.metric] for run in children if done(run)]
     return values[0] if values else None
 
 
@@ -83,10 +83,19 @@ class Sweep(Callback):
     Args:
         pruner: an Optuna pruner. Hydra instantiates it here, so that a mistake in its settings
             stops the sweep at once; each job instantiates its own.
+        objective: what jobs are ranked by: a key of ``pipeline.tracking.objective.OBJECTIVES``.
+
+    Raises:
+        UserError: the objective is unknown, or the pruner cannot see it.
     """
 
-    def __init__(self, pruner: Any) -> None:
-        self.pruner = pruner
+    def __init__(self, pruner: Any, objective: str) -> None:
+        self.pruner, self.objective = pruner, objective
+        if pruner is not None and named(objective).highest:
+            raise UserError(
+                f"hydra.callbacks.mlflow: a pruner compares curves of the validation MSE, so it "
+                f"does not go with the objective {objective}; set pruner: null."
+            )
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Open the sweep's run, or resume the one with the same overrides and code."""
@@ -97,7 +106,7 @@ class Sweep(Callback):
         words = sorted(w for w in sys.argv[1:] if not w.startswith(("-", "hydra")))
         space = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create())
         assert isinstance(space, dict)
-        identity = identify([words, space])
+        identity = identify([words, space, self.objective])
         query = f"tags.sweep = '{identity}'"
         before = mlflow.search_runs(filter_string=query, output_format="list", max_results=1)
         overrides = [*(f"{key!s}={values}" for key, values in space.items()), *words]
@@ -107,7 +116,9 @@ class Sweep(Callback):
         with mlflow.start_run(
             run_id=before[0].info.run_id if before else None,
             run_name=" ".join(str(p.input_line) for p in swept) or "defaults",
-            tags={"sweep": identity, "route": "hydra sweep"} | origin.code() | origin.process(),
+            tags={"sweep": identity, "route": "hydra sweep", TAG: self.objective}
+            | origin.code()
+            | origin.process(),
             description=f"`python -m pipeline.sweep --multirun {' '.join(words)}`",
         ) as parent:
             os.environ[SWEEP_RUN] = parent.info.run_id
@@ -134,32 +145,33 @@ def close(status: str) -> list[str]:
     for run in children:
         if run.info.status == "RUNNING":  # its process was killed
             client.set_terminated(run.info.run_id, "KILLED")
-    table = job_table(children)
+    by = named(client.get_run(parent).data.tags[TAG])
+    table = job_table(children, by)
     with mlflow.start_run(run_id=parent):
         if len(table):
-            _log_comparison(table)
+            _log_comparison(table, by)
     client.set_terminated(parent, status)
-    _update_view(parent, children, override_columns(table))
+    _update_view(parent, children, override_columns(table, by), by)
     results = {run.data.tags["job"] for run in children if done(run)}
     return [run.info.run_name for run in children if run.data.tags["job"] not in results]
 
 
-def _log_comparison(table: pd.DataFrame) -> None:
+def _log_comparison(table: pd.DataFrame, by: Objective) -> None:
     """Log the table of jobs, its picture and the best job to the open run; print the table."""
     import mlflow
 
-    from pipeline.sweeps.comparison import SHOWN, override_columns, picture, print_jobs
+    from pipeline.sweeps.comparison import override_columns, picture, print_jobs
 
-    best, params = table.iloc[0], override_columns(table)
+    best, params = table.iloc[0], override_columns(table, by)
     mlflow.log_text(table.to_csv(index=False), "jobs.csv")
-    mlflow.log_metrics({name: float(best[name]) for name in SHOWN})
+    mlflow.log_metrics({name: float(best[name]) for name in (by.metric, by.test)})
     mlflow.set_tags({f"best.{name}": best[name] for name in params})
     short = table.assign(**{name: table[name].map(shortened) for name in params})
-    mlflow.log_figure(picture(short, params, BEST), "plots/jobs.png")
-    print_jobs(short)
+    mlflow.log_figure(picture(short, params, by.metric), "plots/jobs.png")
+    print_jobs(short, by)
 
 
-def _update_view(parent: str, children: list[Any], keys: list[str]) -> None:
+def _update_view(parent: str, children: list[Any], keys: list[str], by: Objective) -> None:
     """Set the view *Newest sweep* to these jobs, with a column for each override in ``keys``."""
     import mlflow
 
@@ -167,7 +179,7 @@ def _update_view(parent: str, children: list[Any], keys: list[str]) -> None:
     # Groups are no params: for an override such as model=wide, the column is model.name.
     params = [p for key in keys for p in (key, f"{key}.name", f"{key}.source") if p in logged]
     search = f"tags.mlflow.parentRunId = '{parent}'"
-    shown = views.columns((BEST, "test_mse"), params, ())
-    view = views.view("Newest sweep", shown, search, lowest=shown[0])
+    shown = views.columns((by.metric, by.test), params, ())
+    view = views.view("Newest sweep", shown, search, first=shown[0], highest=by.highest)
     experiment = mlflow.get_run(parent).info.experiment_id
     mlflow.MlflowClient().set_experiment_tag(experiment, views.TAG + views.SWEEP, view)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "anime-ratings"
 SQLITE = "sqlite:///"
-BEST = "best_valid_mse"  # metric by which jobs are ranked; test rows must not select anything
 MODEL_DIGEST = "model_digest"  # tag by which evaluate finds the run that trained a model
 
 

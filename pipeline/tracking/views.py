@@ -27,7 +27,11 @@ def columns(metrics: Sequence[str], params: Sequence[str], tags: Sequence[str]) 
 
 
 def view(
-    name: str, shown: Sequence[str], search: str = "", lowest: str = "attributes.start_time"
+    name: str,
+    shown: Sequence[str],
+    search: str = "",
+    first: str = "attributes.start_time",
+    highest: bool = True,
 ) -> str:
     """Return a view of the runs that match ``search``, as the value of its tag.
 
@@ -35,16 +39,17 @@ def view(
         name: name in the menu.
         shown: columns to show, from ``columns``.
         search: query in MLflow's filter syntax; empty for all runs.
-        lowest: column to sort by, ascending; jobs are then not nested below their sweep. By
-            default the newest runs come first.
+        first: column to sort by; jobs are then not nested below their sweep. By default the
+            newest runs come first.
+        highest: whether the highest value comes first.
 
     Returns:
         JSON; the key of the tag is ``TAG`` + the key of the view.
     """
     state = {
         "searchFilter": search,
-        "orderByKey": lowest,
-        "orderByAsc": not lowest.startswith("attributes"),
+        "orderByKey": first,
+        "orderByAsc": not highest,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
@@ -73,7 +78,9 @@ def view(
 def experiment_tags() -> dict[str, str]:
     """Return the tags of a new experiment: its description and the view *Results*."""
     results = columns(
-        ("test_mse", "best_valid_mse"), ("model.name",), ("dataset", "route", "champion")
+        ("test_mse", "best_valid_mse", "list_ndcg"),
+        ("model.name",),
+        ("dataset", "route", "champion"),
     )
     return {
         "mlflow.experimentKind": "custom_model_development",  # no UI for LLM traces
