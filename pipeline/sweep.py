@@ -40,7 +40,8 @@ def job(settings: DictConfig) -> float:
 
     Returns:
         What a search minimises: the validation MSE, or minus the NDCG of the validation rows'
-        lists. The test rows must not select anything. Infinite where settings are invalid; the error is printed to stderr.
+        lists. The test rows must not select anything. Infinite where settings are invalid; the
+        error is printed to stderr.
     """
     overrides = OmegaConf.to_container(HydraConfig.get().overrides.task)
     assert isinstance(overrides, list)

@@ -92,6 +92,7 @@ def log_test(
         | {f"test_{name}_high": high for name, (_, high) in figures["ci95"].items()}
         | {f"baseline_mse.{name}": values["mse"] for name, values in figures["baselines"].items()}
         | {f"list_{name}": value for name, value in ours.items() if isinstance(value, float)}
+        | {f"interval_{name}": figures["interval"][name] for name in ("held", "width")}
         | {f"list_ndcg.{name}": values["ndcg"] for name, values in rivals.items()}
         | ({"noise_floor_mse": figures["noise_floor"]} if "noise_floor" in figures else {})
     )

@@ -1,4 +1,4 @@
-"""What the jobs of a sweep are ranked by: a figure of the validation rows, never of the test rows."""
+"""What the jobs of a sweep are ranked by: a figure of the validation rows, never of test rows."""
 
 from typing import NamedTuple
 
