@@ -168,6 +168,7 @@ def test_details_say_how_sure_the_model_is_the_same_in_csv_and_parquet(
     for name, values in exact.items():
         assert binary[name].to_numpy() == pytest.approx(values, abs=1e-5), name
     assert binary[grades].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    assert (binary[grades] >= 0).all(axis=None)
     assert (binary["low"] <= binary["high"]).all()
     plain = predicted(monkeypatch, models, tmp_path / "pairs.parquet")
     assert [*plain] == [*PAIRS, "prediction"]

@@ -279,7 +279,7 @@ def test_titles_are_recommended_to_a_user_and_to_a_newcomer_without_tensorflow(r
         (["--user", "1", "--diversity", "2"], "error: --diversity 2.0: from 0 to 1"),
         (
             ["--like", "1", "--diversity", "1"],
-            "error: --diversity: only together with --user or --ratings",
+            "error: --diversity: only together with --user or",
         ),
         (["--all"], "error: --all and --out belong together"),
         (["--user", "1", "--out", "lists.parquet"], "error: --all and --out belong together"),
