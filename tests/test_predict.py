@@ -2,6 +2,7 @@
 
 import gzip
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,11 +12,12 @@ from pipeline import predict
 from pipeline.errors import UserError
 from pipeline.files import destination
 from pipeline.predict import predict_csv, predict_parquet
+from pipeline.recommender.recommender import Recommender
 
 
 def mean_of_ids(user_id, anime_id):
     """A model with predictions that are easy to check."""
-    return ((user_id + anime_id) / 2).astype("float32")
+    return {"prediction": ((user_id + anime_id) / 2).astype("float32")}
 
 
 @pytest.fixture(autouse=True)
@@ -132,3 +134,61 @@ def test_wrong_arguments_are_explained_before_anything_is_written(
     with pytest.raises(UserError, match=message):
         predict.main()
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.csv"]
+
+
+PAIRS = pd.DataFrame(
+    {"user_id": [30, 50, 10**9, 30, 10], "anime_id": [50, 310, 20, 10**9, 10], "note": [*"abcde"]}
+)
+
+
+def predicted(monkeypatch, models, pairs, *options):
+    """The table that the command writes for a table in a file of this format."""
+    out = pairs.with_stem("out")
+    monkeypatch.setattr(
+        "sys.argv", ["predict", str(pairs), "--out", str(out), "--model", str(models), *options]
+    )
+    predict.main()
+    return pd.read_parquet(out) if pairs.suffix == ".parquet" else pd.read_csv(out)
+
+
+def test_details_say_how_sure_the_model_is_the_same_in_csv_and_parquet(
+    tmp_path, monkeypatch, models
+):
+    PAIRS.to_csv(tmp_path / "pairs.csv", index=False)
+    PAIRS.to_parquet(tmp_path / "pairs.parquet", index=False)
+    text, binary = (
+        predicted(monkeypatch, models, tmp_path / f"pairs.{kind}", "--details")
+        for kind in ("csv", "parquet")
+    )
+    grades = [f"grade_{grade}" for grade in range(1, 11)]
+    assert [*text] == [*binary] == [*PAIRS, "prediction", "low", "high", "liked", *grades]
+    pd.testing.assert_frame_equal(text, binary, atol=1e-4, check_dtype=False)
+    assert binary[[*PAIRS]].equals(PAIRS)
+    exact = Recommender(models).outlook(PAIRS["user_id"].to_numpy(), PAIRS["anime_id"].to_numpy())
+    for name, values in exact.items():
+        assert binary[name].to_numpy() == pytest.approx(values, abs=1e-5), name
+    assert binary[grades].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    assert (binary[grades] >= 0).all(axis=None)
+    assert (binary["low"] <= binary["high"]).all()
+    plain = predicted(monkeypatch, models, tmp_path / "pairs.parquet")
+    assert [*plain] == [*PAIRS, "prediction"]
+    assert plain["prediction"].to_numpy() == pytest.approx(exact["prediction"], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["prediction", "low", "grade_7"])
+def test_a_column_that_details_would_write_twice_is_explained(tmp_path, monkeypatch, models, name):
+    pairs = tmp_path / "pairs.csv"
+    PAIRS.assign(**{name: np.ones(5)}).to_csv(pairs, index=False)
+    with pytest.raises(UserError, match=f"already has a column {name}; rename it"):
+        predicted(monkeypatch, models, pairs, "--details")
+    assert not (tmp_path / "out.csv").exists()
+    PAIRS.assign(**{name: np.ones(5)}).to_parquet(tmp_path / "pairs.parquet", index=False)
+    with pytest.raises(UserError, match=f"already has a column {name}; rename it"):
+        predicted(monkeypatch, models, tmp_path / "pairs.parquet", "--details")
+
+
+def test_details_of_a_file_without_rows_are_its_columns(tmp_path, monkeypatch, models):
+    PAIRS.iloc[:0].to_csv(tmp_path / "pairs.csv", index=False)
+    table = predicted(monkeypatch, models, tmp_path / "pairs.csv", "--details")
+    assert len(table) == 0
+    assert "grade_10" in table

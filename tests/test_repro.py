@@ -277,7 +277,10 @@ def test_titles_are_recommended_to_a_user_and_to_a_newcomer_without_tensorflow(r
         (["--like", "qqqq zzzz xxxx"], "error: no title is called 'qqqq zzzz xxxx'"),
         (["--like", "1", "-k", "0"], "error: -k 0: from 1 to 10000"),
         (["--user", "1", "--diversity", "2"], "error: --diversity 2.0: from 0 to 1"),
-        (["--like", "1", "--diversity", "1"], "error: --diversity is for --user and --ratings"),
+        (
+            ["--like", "1", "--diversity", "1"],
+            "error: --diversity: only together with --user or",
+        ),
         (["--all"], "error: --all and --out belong together"),
         (["--user", "1", "--out", "lists.parquet"], "error: --all and --out belong together"),
         (["--all", "--out", "nowhere/x.parquet"], "error: nowhere: no such folder to write to"),

@@ -36,7 +36,7 @@ class Details:
         outlook = self.lists.chances.outlook(person.taste, rows)
         low, high = self.ends(person, rows, outlook)
         chance = np.minimum(1, self.lists.watching.chances(person.evidence)[rows])
-        grades = -np.diff(outlook.tails, axis=1, prepend=1, append=0)
+        grades = _grades(outlook.tails)
         return [
             self.catalogue.describe(int(row))
             | {
@@ -67,8 +67,7 @@ class Details:
         known = Known(*counts, stored.users[user], stored.titles[item])
         scale = self.lists.scorer.scale
         low, high = interval(tails, levels(stored, known), scale[0])
-        grades = -np.diff(tails, axis=1, prepend=1, append=0).T
-        named = zip(range(scale[0], scale[1] + 1), grades, strict=True)
+        named = zip(range(scale[0], scale[1] + 1), _grades(tails).T, strict=True)
         columns = {"prediction": prediction, "low": low, "high": high}
         columns["liked"] = tails[:, self.lists.chances.liked]
         return columns | {f"grade_{grade}": share for grade, share in named}
@@ -82,3 +81,8 @@ class Details:
         counts = np.array(len(person.item)), self.catalogue.raters[rows]
         known = Known(*counts, np.array(of_user), stored.titles[rows])
         return interval(outlook.tails, levels(stored, known), self.lists.scorer.scale[0])
+
+
+def _grades(tails: Array) -> Array:
+    """Return the chance of each grade, never below 0, as rounding would make it: [n, grades]."""
+    return np.diff(1 - tails, axis=1, prepend=0, append=1).clip(0)

@@ -118,8 +118,8 @@ def test_a_second_fit_gives_the_same_bytes_and_no_warning():
 def test_rivals_never_see_the_test_rows(features):
     found = references.__wrapped__(features, (1, 10), Bootstrap(5, 0), 10**6)
     rows, _ = read_rows(features, "test")
-    assert not found.rated.toarray()[rows["user"], rows["item"]].any()
-    assert found.rated.sum() == sum(len(read_rows(features, p)[1]) for p in ("train", "valid"))
+    assert not found.listed.toarray()[rows["user"], rows["item"]].any()
+    assert found.listed.sum() == sum(len(read_rows(features, p)[1]) for p in ("train", "valid"))
     history = read_rows(features, "train")[0]["user"]
     assert found.history.tolist() == np.bincount(history, minlength=len(found.history)).tolist()
     assert found.scores.keys() == PERSONAL | {"user_item_bias", "most_rated"}

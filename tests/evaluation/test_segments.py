@@ -25,7 +25,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def measured(folder, error, base=None):
+def measured(folder, error, base=None, held=None):
     """Figures of the segments of six rows with these errors."""
     rows = {
         "user": np.array([1, 1, 2, 2, 3, 3]),
@@ -35,8 +35,9 @@ def measured(folder, error, base=None):
     }
     rating = np.array([10.0, 9, 8, 8, 1, 10])
     divisions = segments.segmentations(rows, rating, folder)
-    base = np.ones(6) if base is None else base
-    table = segments.measure(divisions, np.array(error), base, rows["user"], BOOTSTRAP)
+    base, held = (np.ones(6) if given is None else np.array(given) for given in (base, held))
+    errors = np.array(error), base
+    table = segments.measure(divisions, *errors, held, rows["user"], BOOTSTRAP)
     return table.set_index(["by", "segment"])
 
 
@@ -60,6 +61,13 @@ def test_figures_of_a_segment_come_from_its_rows_alone(folder):
     assert np.average(whole.mse, weights=whole.n) == pytest.approx(15 / 6)
 
 
+def test_the_share_of_ratings_in_their_intervals_is_that_of_the_segment(folder):
+    table = measured(folder, np.ones(6), held=[1, 0, 0, 0, 1, 1])
+    assert table.held[HISTORY].to_dict() == {"0": 0.5, "1-5": 0, "1001+": 1}
+    early = table.loc[(HISTORY, "0")]
+    assert early.held_low <= early.held <= early.held_high
+
+
 def test_the_gain_over_a_baseline_without_error_is_undefined(folder):
     table = measured(folder, np.zeros(6), base=np.zeros(6))
     assert table.gain.isna().all()
@@ -70,6 +78,6 @@ def test_every_segment_is_in_one_of_the_tables(folder):
     rows = {"user": np.array([1]), "item": np.array([2])}
     rows |= {"user_count": np.array([1]), "item_count": np.array([1])}
     divisions = segments.segmentations(rows, np.array([7.0]), folder)
-    tables = segments.tables(divisions, np.ones(1), np.ones(1), rows["user"], BOOTSTRAP)
+    tables = segments.tables(divisions, np.ones(1), np.ones(1), np.ones(1), rows["user"], BOOTSTRAP)
     assert tables.keys() == segments.TABLES.keys()
     assert [len(table) for table in tables.values()] == [1, 1, 1, 4]

@@ -1,4 +1,4 @@
-"""Ordered probit: probabilities of grades and expected ratings."""
+"""Ordered probit: probabilities of grades and expected ratings; and which ratings are liked."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from pipeline.recommender.grades import ExpectedCurve, expected
+from pipeline.recommender.grades import ExpectedCurve, expected, gains
 
 
 @given(noise=st.floats(0.01, 50), cuts=st.lists(st.floats(-5, 20), min_size=1, max_size=9))
@@ -16,3 +16,8 @@ def test_the_expected_rating_sums_the_probabilities_of_being_above_each_threshol
     exact = 1 + norm.cdf((score[:, None] - cuts) * noise**0.5).sum(1)
     assert expected(score, np.float32(noise), cuts, scale) == pytest.approx(exact, abs=1e-5)
     assert ExpectedCurve(noise, cuts, scale)(score) == pytest.approx(exact, abs=2e-5)
+
+
+def test_a_title_is_liked_from_the_upper_quarter_of_the_scale_on():
+    assert gains(np.array([1, 7, 8, 9, 10]), (1, 10)).tolist() == [0, 0, 1, 2, 3]
+    assert gains(np.array([3, 4, 5]), (1, 5)).tolist() == [0, 1, 2]

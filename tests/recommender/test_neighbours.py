@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.artifact.similar import Similar
 from pipeline.model.inputs.similar import similar_titles
+from pipeline.model.inputs.together import count_together
 from pipeline.recommender.neighbours import Neighbours, fit_strength, residuals
 
 TITLES = 6
@@ -73,7 +74,7 @@ def test_similar_titles_share_their_raters_and_never_include_the_title():
     # Users 1 to 20 rate titles 1 and 2, users 21 to 40 rate 3 and 4; everybody rates 5.
     user = np.repeat(np.arange(1, 41), 3)
     item = np.array([[1, 2, 5]] * 20 + [[3, 4, 5]] * 20).ravel()
-    similar = similar_titles(user, item, 2)
+    similar = similar_titles(count_together(user, item), 2)
     nearest = np.take_along_axis(similar.titles, similar.weights.argmax(1)[:, None], 1)[:, 0]
     assert list(nearest[1:5]) == [2, 1, 4, 3]
     assert (similar.weights[1:5].max(1) > 0.3).all()

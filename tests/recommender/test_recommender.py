@@ -107,8 +107,9 @@ def test_unknown_ids_of_a_new_user_are_skipped_but_unknown_names_are_an_error(re
 
 
 def test_the_network_alone_gives_reasons_and_similar_titles_too(without_draws):
-    titles = without_draws.recommend(without_draws.newcomer([Listed("10", 10)]), 3)
-    assert any(row["why"] for row in titles)
+    for person in (without_draws.user("30"), without_draws.newcomer([Listed("10", 10)])):
+        assert all(row["why_watch"] for row in without_draws.recommend(person, 3))
+    assert all(row["why"] for row in without_draws.recommend(without_draws.user("30"), 3))
     assert len(without_draws.similar(1, 3)) == 3
 
 
