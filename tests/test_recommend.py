@@ -111,6 +111,7 @@ def test_the_lists_of_all_users_go_to_a_file(run, files, listed):
         ("--like 10 --next", "--next: only together with --user or --ratings"),
         ("--like 10 --ignore 20", "--ignore: only together with --user or --ratings"),
         ("--like 10 --ignore-below 5", "--ignore-below: only together with --user or --ratings"),
+        ("--like 10 --niche 1", "--niche: only together with --user or --ratings"),
         ("--like 10 --order sure", "--order: only together with --user or --ratings"),
         ("--like 10 --with-user 30", "--with-user and --with-ratings: only together with --user"),
         ("--all --out x.parquet --planned mark", "--planned: only together with --user"),
