@@ -151,6 +151,7 @@ def checked(options: argparse.Namespace) -> tuple[Filters, Order]:
         "--diversity": options.diversity, "--order": options.order != "best",
         "--next": options.next, "--with-user and --with-ratings": pair, "--ignore": options.ignore,
         "--ignore-below": options.ignore_below is not None,
+        "--niche": options.niche and not options.all,
         "--planned": options.planned != "hide", "--dropped-sequels": options.dropped_sequels,
     }  # fmt: skip
     for name, given in personal.items():

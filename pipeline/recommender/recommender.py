@@ -113,7 +113,9 @@ class Recommender:
         if least is not None:
             away = np.union1d(away, person.item[person.rating < least])
         counts, also = ~np.isin(person.item, away), person.also
-        also = also._replace(watched=np.setdiff1d(also.watched, away), ignored=away)
+        watched, planned = (np.setdiff1d(rows, away) for rows in (also.watched, also.planned))
+        ignored = np.union1d(also.ignored, away)
+        also = also._replace(watched=watched, planned=planned, ignored=ignored)
         return told(self.scorer, person.item[counts], person.rating[counts], also)
 
     @cached_property

@@ -50,7 +50,7 @@ def test_of_two_entries_of_a_title_the_last_counts_whatever_it_is_called(recomme
     [
         ([], "no ratings"),
         ([Listed("99999", 9), Listed("99998")], "none of the rated titles is in the catalogue"),
-        ([Listed("10", 9), Listed("Nonsense", None, "planned")], "no title is called 'Nonsense'"),
+        ([Listed("10", 9), Listed("Nonsense Xyz", status="planned")], "is called 'Nonsense Xyz'"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_explained(recommender, listed, message):

@@ -8,6 +8,7 @@ from helpers.training import train
 from pipeline.recommender import taste_profile
 from pipeline.recommender.fold_in import fold_in
 from pipeline.recommender.listed import Listed
+from pipeline.recommender.reasons import KNOWN_BY_MANY, REASONS
 from pipeline.recommender.recommender import Recommender
 
 
@@ -30,6 +31,65 @@ def test_the_parts_of_a_prediction_sum_to_it_and_include_each_rated_title(models
             assert len(parts.rated) == len(person.item)
             without_rest = parts.total() - parts.rest
             assert without_rest == pytest.approx(latent_score, abs=1e-4), "rest is no latent score"
+
+
+def everyone(recommender):
+    """A user of the data, and new users with ratings, statuses and titles out of account."""
+    mixed = [Listed("10", 10), Listed("20", 2), Listed("40"), Listed("50", None, "dropped")]
+    mixed = recommender.newcomer([*mixed, Listed("60", 7, "watching"), Listed("70", 3)])
+    return {
+        "known": recommender.user("30"),
+        "mixed": mixed,
+        "without": recommender.without(mixed, ["10", "40"], 5),
+        "known without": recommender.without(recommender.user("50"), [], 6),
+        "statuses": recommender.newcomer([Listed("10"), Listed("30")]),
+    }
+
+
+@pytest.mark.parametrize("model", ["recommender", "without_draws"])
+@pytest.mark.parametrize("who", ["known", "mixed", "without", "known without", "statuses"])
+def test_the_parts_of_both_questions_sum_to_the_prediction_and_to_the_chance(request, model, who):
+    recommender = request.getfixturevalue(model)
+    person, rows = everyone(recommender)[who], np.arange(1, ITEMS + 2)
+    described = recommender.details.of(person, rows)
+    score = np.array([title["prediction"] for title in described])
+    for parts, value in zip(recommender.reasons.parts(person, rows, score), score, strict=True):
+        assert parts.total() == pytest.approx(value, abs=1e-4)
+        assert len(parts.rated) == len(person.item)
+    chance = recommender.lists.watching.chances(person.evidence)[rows]
+    split = recommender.reasons.watch_parts(person, rows)
+    for parts, value in zip(split, chance, strict=True):
+        assert parts.total() == pytest.approx(value, abs=1e-5)
+        assert len(parts.listed) == len(person.evidence)
+        assert parts.rest >= -1e-6, "it only lifts what is below the base"
+        assert parts.rest < 1e-6 or parts.listed.sum() < 0
+
+
+@pytest.mark.parametrize("model", ["recommender", "without_draws"])
+def test_that_many_know_a_title_is_never_the_first_reason_if_there_is_another(request, model):
+    recommender, rows, shown = request.getfixturevalue(model), np.arange(1, ITEMS + 2), 0
+    for person in everyone(recommender).values():
+        score = recommender.scorer.scores(person.taste)[rows]
+        for both in recommender.reasons.of(person, rows, score):
+            what = [part["what"] for part in both["why"]]
+            shown += KNOWN_BY_MANY in what
+            assert KNOWN_BY_MANY not in what[:-1]
+    assert shown, "it is shown where it is among the largest"
+
+
+def test_reasons_to_watch_are_the_titles_on_the_list_that_say_most_for_it(recommender):
+    person = everyone(recommender)["mixed"]
+    names = {"Title number 4, watched", "Title number 5, watched", "Title number 6, rated 7"}
+    names |= {"Title number 1, rated 10", "Title number 2, rated 2", "Title number 7, rated 3"}
+    rows = np.arange(8, ITEMS + 1)
+    reasons = recommender.reasons.of(person, rows, recommender.scorer.scores(person.taste)[rows])
+    split = recommender.reasons.watch_parts(person, rows)
+    assert any(both["why_watch"] for both in reasons)
+    for both, parts in zip(reasons, split, strict=True):
+        shares = [part["share"] for part in both["why_watch"]]
+        assert {part["what"] for part in both["why_watch"]} <= names
+        largest = sorted(parts.listed / parts.total(), reverse=True)[:REASONS]
+        assert shares == pytest.approx([share for share in largest if share > 0], abs=6e-4)
 
 
 def test_the_reasons_are_the_largest_positive_parts(recommender):

@@ -14,7 +14,9 @@ from mlflow.exceptions import MlflowException
 from benchmarks import serving
 from pipeline.paths import ROOT
 from pipeline.recommender.listed import Listed
+from pipeline.recommender.pair import recommend_both
 from pipeline.recommender.recommender import Recommender
+from pipeline.recommender.serving import LISTED
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +80,9 @@ def test_the_stored_model_needs_neither_this_repository_nor_tensorflow(stored, t
 def test_the_model_has_a_signature_an_example_and_exact_requirements(loaded, stored):
     mlflow.set_tracking_uri(stored[1])
     info = loaded.metadata
-    assert info.signature.inputs.input_names() == ["user_id", "ratings", "anime_id"]
+    inputs = ["user_id", "ratings", "anime_id", "with_user_id", "with_ratings"]
+    assert info.signature.inputs.input_names() == inputs
+    assert {*LISTED, "other"} == {*info.signature.outputs.input_names()}
     assert info.saved_input_example_info is not None
     needed = mlflow.pyfunc.get_model_dependencies(stored[0])
     lines = Path(needed).read_text().split()
@@ -99,8 +103,13 @@ def test_a_user_gets_the_list_that_recommend_gives(service, models):
         for one, other in zip(served, expected, strict=True):
             assert one["anime_id"] == other["anime_id"]
             assert one["title"] == other["title"]
-            assert one["prediction"] == pytest.approx(other["prediction"], abs=1e-5)
-            assert [part["what"] for part in one["why"]] == [part["what"] for part in other["why"]]
+            for name in ("prediction", "low", "high", "liked", "watch", "grades"):
+                assert one[name] == pytest.approx(other[name], abs=1e-4), name
+            assert not one["planned"]
+            for name in ("why", "why_watch"):
+                assert [part["what"] for part in one[name]] == [
+                    part["what"] for part in other[name]
+                ]
 
 
 def test_a_new_user_gets_a_list_that_matches_the_filters(service):
@@ -119,14 +128,54 @@ def test_pairs_are_predicted_for_known_and_new_users(service, models):
     body = {"columns": ["user_id", "anime_id"], "data": list(zip(user, title, strict=True))}
     status, answer = ask(service, {"dataframe_split": body})
     assert status == 200, answer
-    expected = recommender.predict(np.array(user), np.array(title))
-    assert [row["prediction"] for row in answer["predictions"]] == pytest.approx(expected, abs=1e-5)
+    expected = recommender.outlook(np.array(user), np.array(title))
+    for name, values in expected.items():
+        assert [row[name] for row in answer["predictions"]] == pytest.approx(values, abs=1e-4), name
     body = {"dataframe_records": [{"ratings": MINE, "anime_id": one} for one in title]}
     status, answer = ask(service, body)
     assert status == 200, answer
     person = recommender.newcomer([Listed("10", 10), Listed("20", 2)])
-    expected = recommender.scorer.scores(person.taste)[[5, 0]]
-    assert [row["prediction"] for row in answer["predictions"]] == pytest.approx(expected, abs=1e-5)
+    for row, expected in zip(
+        answer["predictions"], recommender.details.of(person, np.array([5, 0])), strict=True
+    ):
+        assert row == pytest.approx(
+            {name: expected[name] for name in ("prediction", "low", "high", "liked")}, abs=1e-4
+        )
+
+
+def test_a_whole_list_with_statuses_is_taken_and_planned_titles_are_marked(service, models):
+    whole = [
+        *MINE, {"anime_id": 30, "status": "dropped"}, {"anime_id": 40, "status": "Plan to Watch"}
+    ]  # fmt: skip
+    params = {"k": 50, "planned": "mark", "ignore": ["Title number 1"], "order": "sure"}
+    status, answer = ask(service, {"dataframe_records": [{"ratings": whole}], "params": params})
+    assert status == 200, answer
+    rows = answer["predictions"]
+    assert not {10, 20, 30} & {row["anime_id"] for row in rows}
+    assert [row["anime_id"] for row in rows if row["planned"]] == [40]
+    low = [row["low"] for row in rows]
+    assert low == sorted(low, reverse=True)
+    assert "Title number 1, rated 10" not in {part["what"] for row in rows for part in row["why"]}
+    params = {"k": 50, "ignore_below": 5}
+    status, answer = ask(service, {"dataframe_records": [{"ratings": MINE}], "params": params})
+    assert status == 200, answer
+    watch = {part["what"] for row in answer["predictions"] for part in row["why_watch"]}
+    assert watch == {"Title number 1, rated 10"}
+
+
+@pytest.mark.parametrize("second", [{"with_user_id": 50}, {"with_ratings": MINE}])
+def test_two_people_get_the_list_that_recommend_gives_them(service, models, second):
+    body = {"dataframe_records": [{"user_id": 30} | second], "params": {"k": 3}}
+    status, answer = ask(service, body)
+    assert status == 200, answer
+    recommender = Recommender(models)
+    mine = [Listed("10", 10), Listed("20", 2)]
+    known = "with_user_id" in second
+    other = recommender.user("50") if known else recommender.newcomer(mine)
+    expected = recommend_both(recommender, (recommender.user("30"), other), 3)
+    for one, title in zip(answer["predictions"], expected, strict=True):
+        assert one["anime_id"] == title["anime_id"]
+        assert one["other"]["prediction"] == pytest.approx(title["other"]["prediction"], abs=1e-4)
 
 
 WRONG = [
@@ -141,6 +190,13 @@ WRONG = [
     (new([{"anime_id": 10, "rating": "x"}]), "rating must be from 1 to 10"),
     (new(["Monster"]), "Monster needs either anime_id or title, and rating"),
     ({"dataframe_records": [{"anime_id": 10}]}, "rows need either user_id or ratings"),
+    (new([{"anime_id": 10}]), "needs either anime_id or title, and rating or status"),
+    (new([{"anime_id": 10, "status": "Seen"}]), "status 'Seen' is unknown; choose from"),
+    (known([30], order="newest"), "order 'newest': choose from best, rating, sure"),
+    (known([30], niche=2.0), "niche 2.0: from -1 to 1 is allowed"),
+    (known([30], planned="show"), "planned 'show': choose from hide, only, mark"),
+    (known([30], ignore=["Qqqq"]), "no title is called 'Qqqq'"),
+    ({"dataframe_records": [{"user_id": 30, "with_user_id": 999}]}, "row 0: no user has the id"),
     (known([30], k=0), "k 0: from 1 to 10000 is allowed"),
     (known([30], genres=["Drama"]), "genre 'Drama' is unknown"),
     (
