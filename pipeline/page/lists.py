@@ -1,0 +1,178 @@
+"""The lists that a visitor brings or makes, kept in Streamlit's session."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from pipeline.errors import UserError
+from pipeline.recommender import rating_files
+from pipeline.recommender.catalogue import caption
+from pipeline.recommender.listed import Listed
+from pipeline.recommender.newcomers import place
+from pipeline.recommender.person import Person
+from pipeline.recommender.recommender import Recommender
+
+MATCHES = 5  # of a search
+PEOPLE = 50  # folded in and kept, of all visitors
+FILE = "MyAnimeList's XML export, or a CSV file with the columns title and rating"
+Entries = dict[int, Listed]  # by row of the item table
+
+
+class Told(NamedTuple):
+    """What a visitor tells of one person: all that recommendations depend on.
+
+    Attributes:
+        listed: the person's list.
+        away: ids of titles that do not count.
+        least: lower ratings do not count; None for all do.
+    """
+
+    listed: tuple[Listed, ...]
+    away: tuple[str, ...] = ()
+    least: float | None = None
+
+
+def mine() -> Entries:
+    """Return the visitor's list."""
+    return st.session_state.setdefault("mine", {})
+
+
+def away() -> set[int]:
+    """Return the rows of the titles that the visitor takes out of account."""
+    return st.session_state.setdefault("away", set())
+
+
+def told(recommender: Recommender) -> Told:
+    """Return what the visitor tells of themselves."""
+    ids = sorted(str(recommender.catalogue.ids.of_row[row]) for row in away())
+    least, lowest = st.session_state.get("least"), recommender.scorer.scale[0]
+    return Told(tuple(mine().values()), tuple(ids), least if least and least > lowest else None)
+
+
+@st.cache_resource(max_entries=PEOPLE, show_spinner=False)
+def person(_recommender: Recommender, told: Told) -> Person:
+    """Fold in a person once for each thing they tell."""
+    everything = _recommender.newcomer(told.listed)
+    if not told.away and told.least is None:
+        return everything
+    return _recommender.without(everything, told.away, told.least)
+
+
+def plain(text: str) -> str:
+    """Escape Markdown in a text."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!$:~<>|&])", r"\\\1", text)
+
+
+def kind(entry: Listed) -> str:
+    """Say what a title is on a list: dropped, planned, rated or only watched."""
+    if entry.status in ("dropped", "planned"):
+        return entry.status
+    return "watched without a rating" if entry.rating is None else "rated"
+
+
+def summary(entries: Entries) -> str:
+    """Count what is on a list, each title once."""
+    kinds = [kind(entry) for entry in entries.values()]
+    order = ("rated", "watched without a rating", "dropped", "planned")
+    parts = [f"{kinds.count(name)} {name}" for name in order if name in kinds]
+    return f"**{len(kinds)} {'title' if len(kinds) == 1 else 'titles'}**: {', '.join(parts)}"
+
+
+def keep_rating(recommender: Recommender, row: int, rating: float | None) -> None:
+    """Put a title on the visitor's list with a rating, or take it off the list."""
+    if rating is None or row not in mine():
+        away().discard(row)
+    if rating is None:
+        mine().pop(row, None)
+        return
+    dropped = row in mine() and mine()[row].status == "dropped"
+    title = str(recommender.catalogue.ids.of_row[row])
+    mine()[row] = Listed(title, float(rating), "dropped" if dropped else "completed")
+
+
+def ask_rating(recommender: Recommender, row: int, section: str) -> None:
+    """Show buttons to rate a title; choosing the same rating again takes it off the list."""
+    key, (low, high) = f"{section}-{row}", recommender.scorer.scale
+
+    def keep() -> None:
+        keep_rating(recommender, row, st.session_state[key])
+        if section == "search":
+            st.session_state.query = ""
+
+    rating = mine()[row].rating if row in mine() else None
+    # A title may be rated in two sections; both must show the same rating.
+    st.session_state[key] = None if rating is None else round(rating)
+    st.pills(
+        f"Your rating of {recommender.catalogue.name(row)}", list(range(low, high + 1)), key=key,
+        on_change=keep, label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def bring(recommender: Recommender) -> None:
+    """Show an upload of a list, and a search for titles to rate; closed once a list is brought."""
+    brought = "file" in st.session_state
+    with st.expander("Your list: bring it, or search and rate", not brought):
+        new = upload(recommender, "file", f"Drop your list here: {FILE}")
+        if new is not None:
+            mine().update(new)
+            st.rerun()  # what is above depends on it
+        search(recommender)
+
+
+def search(recommender: Recommender) -> None:
+    """Show a search for titles to rate."""
+    example = f"for example {recommender.catalogue.name(1)}"
+    query = st.text_input("Search for an anime, then press Enter", key="query", placeholder=example)
+    with st.container():
+        rows = recommender.catalogue.search(query, MATCHES) if query else []
+        if query and not rows:
+            st.info("No anime has a name like this.")
+        for row in rows:
+            title = recommender.catalogue.describe(row)
+            st.markdown(f"**{plain(title['title'])}**  \n{plain(caption(title))}")
+            ask_rating(recommender, row, "search")
+
+
+def upload(recommender: Recommender, key: str, label: str) -> Entries | None:
+    """Show an upload of a list; returns it once, when it is new, and None otherwise."""
+    file = st.file_uploader(label, key=f"{key}-{st.session_state.get('visit', 0)}")
+    with st.container():
+        if file is not None and st.session_state.get(key) != file.file_id:
+            try:
+                listed = rating_files.parse(file.name, file.getvalue(), recommender.scorer.scale)
+                entries = _entries(recommender, listed)
+            except UserError as error:
+                st.error(plain(str(error)))
+                return None
+            st.session_state[key] = file.file_id
+            st.session_state[f"{key}-skipped"] = len(listed) - len(entries)
+            return entries
+        if skipped := st.session_state.get(f"{key}-skipped"):
+            st.caption(f"{skipped} titles of the file are not in the catalogue, and are left out.")
+    return None
+
+
+def _entries(recommender: Recommender, listed: Sequence[Listed]) -> Entries:
+    """Find the titles of a list in the catalogue.
+
+    Raises:
+        UserError: as ``place`` does.
+    """
+    item, rating, also = place(recommender.catalogue, listed)
+    rated = dict(zip(item.tolist(), rating.tolist(), strict=True))
+    status = dict.fromkeys(also.planned.tolist(), "planned")
+    status |= dict.fromkeys(also.dropped.tolist(), "dropped")
+    ids = recommender.catalogue.ids.of_row
+    rows = dict.fromkeys([*rated, *also.watched.tolist(), *status])
+    return {
+        row: Listed(str(ids[row]), rated.get(row), status.get(row, "completed")) for row in rows
+    }
+
+
+def start_over() -> None:
+    """Forget everything that the visitor told."""
+    visit = st.session_state.get("visit", 0)
+    st.session_state.clear()
+    st.session_state.visit = visit + 1  # another key: an uploader without a file
