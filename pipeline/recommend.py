@@ -117,8 +117,8 @@ def _reasons(title: dict[str, Any]) -> str:
     """Write what speaks for watching a title, and what moves its rating."""
     from rich.markup import escape
 
-    watch = [f"{part['share']:.0%} {part['what']}" for part in title["why_watch"]]
-    rating = [f"+{part['points']:.2f} {part['what']}" for part in title["why"]]
+    watch = [f"watch {part['share']:.0%} {part['what']}" for part in title["why_watch"]]
+    rating = [f"rating +{part['points']:.2f} {part['what']}" for part in title["why"]]
     return escape("\n".join([*watch[:2], *rating[:2]]))
 
 

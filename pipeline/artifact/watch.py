@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.feather as feather
 
 from pipeline.arrays import Array
+from pipeline.errors import UserError
 from pipeline.files import replace_json
 
 WATCH, WATCHED, LISTS = "watch.npz", "watched.arrow", "lists.json"
@@ -48,7 +49,13 @@ def save_watch(folder: Path, watch: Watch) -> None:
 
 
 def load_watch(folder: Path) -> Watch:
-    """Read the crosses of a model."""
+    """Read the crosses of a model.
+
+    Raises:
+        UserError: the model has none; it was trained by an earlier version.
+    """
+    if not (folder / WATCH).exists():
+        raise UserError(f"{folder}: this model has no {WATCH}; train it again with `dvc repro`.")
     with np.load(folder / WATCH) as file:
         return Watch(**file)
 

@@ -125,7 +125,7 @@ class Lists:
         Args:
             niche: from -1, familiar titles, to 1, titles with few raters.
         """
-        return np.maximum(self.raters, 1) ** -(self.join.raters_power + niche / 2)
+        return np.maximum(self.raters, 1) ** -(self.join.raters_power + niche)
 
     def values(self, chance: Array, gain: Array, item: Array, niche: float = 0.0) -> Array:
         """(17): return the values of some titles; all arguments and the result are [..., n]."""

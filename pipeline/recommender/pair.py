@@ -10,7 +10,16 @@ from pipeline.recommender.filters import Filters
 from pipeline.recommender.person import Person
 from pipeline.recommender.recommender import NO_FILTERS, Recommender
 
-ALSO = ("prediction", "low", "high", "liked", "watch", "why", "why_watch")  # of the second person
+ALSO = (
+    "prediction",
+    "low",
+    "high",
+    "liked",
+    "watch",
+    "grades",
+    "why",
+    "why_watch",
+)  # of the second
 
 
 def recommend_both(
