@@ -20,10 +20,14 @@ class Details:
         lists: the model.
         catalogue: the titles.
         intervals: what intervals are computed from.
+        user_counts: number of training ratings of each user [users].
     """
 
-    def __init__(self, lists: Lists, catalogue: Catalogue, intervals: Intervals) -> None:
+    def __init__(
+        self, lists: Lists, catalogue: Catalogue, intervals: Intervals, user_counts: Ints
+    ) -> None:
         self.lists, self.catalogue, self.intervals = lists, catalogue, intervals
+        self.user_counts = user_counts
 
     def of(self, person: Person, rows: Ints) -> list[dict[str, Any]]:
         """Describe titles to a user: what they are, and what the model says of them.
@@ -51,19 +55,18 @@ class Details:
             for index, row in enumerate(rows)
         ]
 
-    def columns(self, user: Ints, item: Ints, user_count: Ints) -> dict[str, Array]:
+    def columns(self, user: Ints, item: Ints) -> dict[str, Array]:
         """Return what the model says of pairs.
 
         Args:
             user, item: rows of the two tables [n].
-            user_count: number of ratings of these users [n].
 
         Returns:
             ``prediction``, ``low``, ``high`` and ``liked``, and the chance of each grade,
             ``grade_1``, ``grade_2`` and so on: float [n] each.
         """
         (prediction, tails), stored = self.lists.chances.of_pairs(user, item), self.intervals
-        counts = user_count, self.catalogue.raters[item]
+        counts = self.user_counts[user], self.catalogue.raters[item]
         known = Known(*counts, stored.users[user], stored.titles[item])
         scale = self.lists.scorer.scale
         low, high = interval(tails, levels(stored, known), scale[0])
@@ -74,11 +77,13 @@ class Details:
 
     def ends(self, person: Person, rows: Ints, outlook: Outlook) -> tuple[Floats, Floats]:
         """(18): return the ends of the intervals of a user's ratings of some titles: [n] each."""
-        stored, of_user = self.intervals, float(self.intervals.users[person.taste.user])
+        stored, user = self.intervals, person.taste.user
+        count, of_user = self.user_counts[user], float(stored.users[user])
         if person.residual is not None:
+            count = len(person.item)
             whole = np.zeros(len(person.residual), int)
             of_user = float(spreads(whole, person.residual, 1, float(stored.mean))[0])
-        counts = np.array(len(person.item)), self.catalogue.raters[rows]
+        counts = np.array(count), self.catalogue.raters[rows]
         known = Known(*counts, np.array(of_user), stored.titles[rows])
         return interval(outlook.tails, levels(stored, known), self.lists.scorer.scale[0])
 

@@ -28,7 +28,7 @@ def fit_join(
     """Fit the powers of (17) to the validation rows.
 
     Args:
-        lists: the model; its ``join`` does not matter.
+        lists: the model, with the default ``join``, so that candidates are chosen by chance.
         listed: 1 where a title is on a user's list, without the validation rows: [users, titles].
         valid: user and item of the validation rows [n], and their ratings [n].
         seed: draws the users whose lists are measured.

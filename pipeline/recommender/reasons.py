@@ -175,4 +175,5 @@ def _named(names: list[str], parts: Floats) -> list[tuple[str, float]]:
 def _largest(named: list[tuple[str, float]], unit: str) -> list[dict[str, Any]]:
     """Return the REASONS largest positive parts."""
     largest = sorted(named, key=lambda part: -part[1])[:REASONS]
-    return [{"what": what, unit: round(part, 3)} for what, part in largest if part > 0]
+    rounded = [(what, round(part, 3)) for what, part in largest]
+    return [{"what": what, unit: part} for what, part in rounded if part > 0]

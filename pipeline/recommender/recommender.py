@@ -49,10 +49,11 @@ class Recommender:
         self.catalogue = Catalogue(folder)
         users = pq.read_table(folder / "users.parquet", columns=["user_id", "name", "user_count"])
         self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
-        self._names, self._user_counts = users["name"], users["user_count"].to_numpy()
+        self._names = users["name"]
         self.on_lists = UserLists(folder, self.scorer.n_titles)
         self.reasons = Reasons(folder, self.scorer, self.lists.watching, self.catalogue)
-        self.details = Details(self.lists, self.catalogue, load_intervals(folder))
+        counts, stored = users["user_count"].to_numpy(), load_intervals(folder)
+        self.details = Details(self.lists, self.catalogue, stored, counts)
 
     def user(self, query: str) -> Person:
         """Find a user of the data by id or name.
@@ -85,7 +86,7 @@ class Recommender:
             The columns of ``Details.columns``.
         """
         user, item = self.users.rows(user_id), self.catalogue.ids.rows(anime_id)
-        return self.details.columns(user, item, self._user_counts[user])
+        return self.details.columns(user, item)
 
     def newcomer(self, listed: Sequence[Listed]) -> Person:
         """Fold in a new user with this list.

@@ -138,3 +138,11 @@ def test_what_evaluate_counts_as_held_is_in_the_interval_that_people_are_shown(
     assert width == pytest.approx(shown["high"] - shown["low"])
     assert (inside == ((shown["low"] <= rating) & (rating <= shown["high"]))).all()
     assert 0 < inside.mean() < 1
+
+
+def test_a_list_and_a_prediction_give_the_same_interval(recommender):
+    titles = recommender.recommend(recommender.user("30"), 5, why=False)
+    anime = np.array([title["anime_id"] for title in titles])
+    columns = recommender.outlook(np.full(len(anime), 30), anime)
+    for name in ("prediction", "low", "high", "liked"):
+        assert columns[name] == pytest.approx([title[name] for title in titles], abs=1e-4)
