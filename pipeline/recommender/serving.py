@@ -21,6 +21,7 @@ from pipeline.recommender.person import Person
 from pipeline.recommender.rating_files import status_of
 from pipeline.recommender.recommender import Recommender
 
+PREDICTED = ("prediction", "low", "high", "liked")
 LISTED = (
     "row", "rank", "anime_id", "title", "prediction", "low", "high", "liked", "watch", "grades",
     "planned", "why", "why_watch",
@@ -63,15 +64,14 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         anime = frame["anime_id"].to_numpy()
         if "user_id" in frame:
             columns = self.recommender.outlook(frame["user_id"].to_numpy(), anime)
-            return {name: values.astype(float) for name, values in columns.items()}
+            return {name: columns[name].astype(float) for name in PREDICTED}
         rows = self.recommender.catalogue.ids.rows(anime)
         people = self._people(frame, "user_id", "ratings")
         titles = [
             self.recommender.details.of(person, np.array([row]))[0]
             for person, row in zip(people, rows, strict=True)
         ]
-        names = ("prediction", "low", "high", "liked")
-        return {name: np.array([title[name] for title in titles], float) for name in names}
+        return {name: np.array([title[name] for title in titles], float) for name in PREDICTED}
 
     def _lists(self, frame: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
         number, order = params["k"], Order(params["order"], params["niche"], params["diversity"])
