@@ -22,8 +22,7 @@ WATCHED = {
     "leaving_out": "not known, but left out of lists",
     "model": "known",
 }
-HEADER = ["NDCG@10, 95 % interval", "ours less it", "recall@10", "mean rating of hits",
-          "coverage", "novelty"]  # fmt: skip
+FIGURES = ("recall@10", "mean rating of hits", "coverage", "novelty")
 
 
 def table(results: dict[str, Any]) -> str:
@@ -35,14 +34,15 @@ def table(results: dict[str, Any]) -> str:
     low, high = mse["difference_ci95"]
     return "\n\n".join(
         [
-            ranked("order of the catalogue", lists, ORDERS),
+            ranked("order of the catalogue", "ours", lists, ORDERS),
             f"Lists of {results['users']:,} users, who liked at least one of their test titles. "
-            f"Novelty is in bits: 1 more is known to half as many. Without its parts, the model's "
-            f"order is:",
-            ranked("order", lists, PARTS | {"model": whole}),
-            "Of titles on people's lists that they watched and did not rate "
-            f"({watched['rows']:,} of {watched['users']:,} users), which nobody rates in the test:",
-            ranked("titles watched without a rating", watched["lists"], WATCHED),
+            "Novelty is in bits: 1 more is known to half as many. Without its parts, the model's "
+            "order is:",
+            ranked("order", "the whole", lists, PARTS | {"model": whole}),
+            f"What does it bring to know {watched['rows']:,} titles that {watched['users']:,} of "
+            "the users watched and did not rate? None of them is in the test, so it helps not to "
+            "list them, whatever else they say; the second row does that alone.",
+            ranked("titles watched without a rating", "known", watched["lists"], WATCHED),
             f"Test MSE {mse['told']:.4f} with them, {mse['plain']:.4f} without (difference "
             f"{mse['difference']:+.4f}, {low:+.4f} to {high:+.4f}).",
             held(results["interval"]) + " " + readme.machine(results["machine"]),
@@ -55,15 +55,16 @@ def raised(power: float) -> str:
     return "" if power == 1 else f"<sup>{power:g}</sup>"
 
 
-def ranked(title: str, lists: dict[str, Any], names: dict[str, str]) -> str:
+def ranked(title: str, best: str, lists: dict[str, Any], names: dict[str, str]) -> str:
     """Format the figures of some lists as a table.
 
     Args:
         title: of the first column.
+        best: what the order is called that the others are compared with.
         lists: what ``catalogue.measure`` returns.
         names: the orders in the table, and what they are called.
     """
-    lines = [[title, *HEADER]]
+    lines = [[title, "NDCG@10, 95 % interval", f"{best} less it", *FIGURES]]
     for name, label in names.items():
         own = lists[name]
         low, high = own["ci95"]["ndcg"]
