@@ -3,7 +3,7 @@
 ``python -m benchmarks.newcomers`` holds out a fifth of the users of the real ratings and splits the
 ratings of each into two halves. One model is trained without these users, and their first halves
 are folded in afterwards; another is trained on the first halves too. Both predict the second
-halves.
+halves, and recommend titles that are not in the first.
 
 The results go to benchmarks/results/newcomers.json, and from there to a sentence in
 docs/benchmarks.md; ``--readme`` only rewrites the document.
@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import arguments, readme
-from benchmarks.accuracy import DATASETS, fit_ours, prepare, present
+from benchmarks.accuracy import present
 from benchmarks.process import machine
+from benchmarks.variants import DATASET, trained
 from pipeline.errors import exit_on_user_error
 from pipeline.files import replace_json
 from pipeline.paths import FEATURES, MODEL
@@ -28,8 +29,8 @@ from pipeline.tables.raw import SCORES_CSV
 if TYPE_CHECKING:
     from pipeline.recommender.scorer import Scorer
 
-DATASET = "mal_real"
 HELD_OUT = 0.2  # share of users
+BAR = 0.9  # share of the NDCG of users trained on that newcomers shall have
 PARTS = {"whole": "The whole model", "network": "The network alone"}
 
 
@@ -42,25 +43,6 @@ def deal(source: Path, folder: Path) -> None:
     half = draws.random(len(scores)) < 0.5
     for name, rows in {"others": ~out, "first": out & half, "second": out & ~half}.items():
         scores[rows].to_csv(folder / f"{name}.csv", index=False)
-
-
-def trained(work: Path, source: Path, folder: Path, ratings: list[str]) -> None:
-    """Train in ``work`` on the files ``ratings``; the second halves are the test set."""
-    data = folder / "data"
-    data.mkdir(exist_ok=True)
-    for file in source.iterdir():
-        if file.name != SCORES_CSV and not (data / file.name).exists():
-            (data / file.name).symlink_to(file)
-    frames = [pd.read_csv(folder / f"{name}.csv") for name in ratings]
-    pd.concat(frames).to_csv(data / SCORES_CSV, index=False)
-    settings = (
-        "dataset=local",
-        f"dataset.path='{data}'",
-        f"dataset.test_scores='{folder}/second.csv'",
-    )
-    work.mkdir()
-    prepare(work, DATASETS[DATASET]._replace(overrides=settings, folder=None), source)
-    fit_ours(work, work / "predictions.npy")
 
 
 def squared(work: Path) -> pd.DataFrame:
@@ -112,6 +94,43 @@ def told(work: Path, folder: Path) -> pd.DataFrame:
     return pd.concat(parts)
 
 
+def ranked(work: Path, folder: Path, trained_on: bool) -> pd.DataFrame:
+    """Return user_id and NDCG@10 of the lists that users of the second halves get.
+
+    A list is of the whole catalogue without the user's first half. It is measured as evaluate does:
+    what counts are liked titles of the second half. Users who liked none are left out.
+
+    Args:
+        work: folder of the stages.
+        folder: the folder of the halves.
+        trained_on: whether the model is trained on these users; else first halves are folded in.
+    """
+    from pipeline.evaluation.lists import TOP
+    from pipeline.evaluation.ranking import by_user
+    from pipeline.recommender.grades import gains
+    from pipeline.recommender.person import told as newcomer
+    from pipeline.recommender.recommender import Recommender
+
+    recommender = Recommender(work / MODEL)
+    first, second = (pd.read_csv(folder / f"{name}.csv") for name in ("first", "second"))
+    first["row"] = recommender.catalogue.ids.rows(first.anime_id.to_numpy())
+    second["gain"] = gains(second.rating.to_numpy(), recommender.scorer.scale)
+    brought = dict(tuple(first[first.row > 0].groupby("user_id")))
+    liked = second.groupby("user_id").gain.transform("max") > 0
+    qrels, lists = {}, {}
+    for user, rows in second[liked].groupby("user_id"):
+        given = brought.get(user, first[:0])
+        person = (
+            recommender.user(str(user))
+            if trained_on
+            else newcomer(recommender.scorer, given.row.to_numpy(), given.rating.to_numpy(float))
+        )
+        titles = recommender.recommend(person, TOP, why=False)
+        lists[str(user)] = {str(t["anime_id"]): float(-rank) for rank, t in enumerate(titles)}
+        qrels[str(user)] = dict(zip(map(str, rows.anime_id), rows.gain.tolist(), strict=True))
+    return pd.DataFrame({"user_id": list(lists), "ndcg": by_user(qrels, lists)["ndcg"]})
+
+
 def table(results: dict[str, Any]) -> str:
     """Format the figures as sentences."""
     sentences = [
@@ -125,30 +144,54 @@ def table(results: dict[str, Any]) -> str:
             f"{title}: test MSE {told:.4f}, {told / seen - 1:+.1%} beside {seen:.4f} of a model "
             f"trained with these halves (difference {told - seen:+.4f}, {low:+.4f} to {high:+.4f})."
         )
+    lists = results["lists"]
+    told, seen, (low, high) = lists["told"], lists["seen"], lists["more_ci95"]
+    sentences.append(
+        f"Lists of {lists['users']} of these users, who liked a title of the other half: NDCG@10 "
+        f"{told:.4f}, {told / seen:.1%} of the {seen:.4f} of a model trained with these halves "
+        f"(difference {told - seen:+.4f}, {low:+.4f} to {high:+.4f}); the bar is {BAR:.0%}."
+    )
     return " ".join(sentences)
+
+
+def compared(source: Path, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train both models; return squared errors by row, and NDCG by user, of both: told and seen."""
+    scores = {name: pd.read_csv(folder / f"{name}.csv") for name in ("others", "first")}
+    test = f"dataset.test_scores='{folder}/second.csv'"
+    seen, unseen, data = folder / "with", folder / "without", folder / "data"
+    trained(seen, source, data, pd.concat(scores.values()), test)
+    trained(unseen, source, data, scores["others"], test)
+    both = squared(seen).merge(told(unseen, folder), on=["user_id", "item_id"])
+    lists = ranked(seen, folder, True).merge(
+        ranked(unseen, folder, False), on="user_id", suffixes=(" seen", " told")
+    )
+    return both, lists.rename(columns={f"ndcg {name}": name for name in ("seen", "told")})
+
+
+def figures(both: pd.DataFrame) -> dict[str, Any]:
+    """Return the means of the columns told and seen, and the interval of their difference."""
+    from benchmarks.score import BOOTSTRAP
+
+    more = (both.told - both.seen).to_numpy()
+    means = {name: float(both[name].mean()) for name in ("told", "seen")}
+    return means | {"more_ci95": BOOTSTRAP.mean(more, both.user_id.to_numpy())}
 
 
 def main() -> None:
     """Compare both models, write the results, rewrite the document."""
     options = arguments.parser(__doc__, real_data=True).parse_args()
     if not options.readme:
-        from benchmarks.score import BOOTSTRAP
-
         present([DATASET], options.data)
         source = options.data.absolute() / DATASET
         with tempfile.TemporaryDirectory(prefix="newcomers-") as name:
             folder = Path(name)
             deal(source, folder)
-            trained(folder / "with", source, folder, ["others", "first"])
-            seen = squared(folder / "with")
-            trained(folder / "without", source, folder, ["others"])
-            both = seen.merge(told(folder / "without", folder), on=["user_id", "item_id"])
+            both, lists = compared(source, folder)
         found: dict[str, Any] = {"users": both.user_id.nunique(), "n": len(both)}
         for part in PARTS:
-            squares = {name: both[f"{name} {part}"] for name in ("told", "seen")}
-            more = (squares["told"] - squares["seen"]).to_numpy()
-            found[part] = {name: float(square.mean()) for name, square in squares.items()}
-            found[part]["more_ci95"] = BOOTSTRAP.mean(more, both.user_id.to_numpy())
+            names = {name: f"{name} {part}" for name in ("told", "seen")}
+            found[part] = figures(both.rename(columns={own: name for name, own in names.items()}))
+        found["lists"] = figures(lists) | {"users": len(lists)}
         replace_json(readme.results("newcomers"), {"machine": machine()} | found)
     readme.rewrite("newcomers", table)
 
