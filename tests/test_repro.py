@@ -337,7 +337,7 @@ def test_the_report_is_one_page_and_with_the_run(repro):
     for figure in (figures(repro)["mse"], figures(repro)["baselines"]["boosted_trees"]["mse"]):
         assert f"{figure:.4f}" in page
     assert '="http' not in page, "nothing comes from the network"
-    assert page.count("data:image/png;base64,") == 7
+    assert page.count("data:image/png;base64,") == 8
     mlflow.set_tracking_uri(f"sqlite:///{repro}/mlflow.db")
     assert mlflow.artifacts.load_text(f"runs:/{run_id}/report.html") == page
 

@@ -109,7 +109,7 @@ def ask_niche() -> Order:
         "Familiar ↔ niche",
         -1.0,
         1.0,
-        1.0,
+        0.5,
         0.1,
         key="niche",
         persist_state="session",

@@ -47,10 +47,12 @@ class Catalogue:
         )
         self.years = table["year"].cast("float64").to_numpy(zero_copy_only=False)
         self._row_of: dict[str, int] = {}
+        self._exact: dict[str, int] = {}  # "K-On!!" is another title than "K-On!"
         # Later entries overwrite: an original name wins over an English one, a low row over others.
         for names in (self.english, self.names):
             for row in range(len(names) - 1, 0, -1):
                 if names[row]:
+                    self._exact[names[row]] = row
                     self._row_of[utils.default_process(names[row])] = row
         self._processed = list(self._row_of)
 
@@ -67,7 +69,7 @@ class Catalogue:
     @cached_property
     def franchises(self) -> Franchises:
         """The series that the titles belong to."""
-        return Franchises(self.names, self.years)
+        return Franchises(self.names, self.years, self.raters)
 
     def search(self, query: str, number: int) -> list[int]:
         """Return the rows of the titles with the most similar names, the most similar first."""
@@ -86,7 +88,7 @@ class Catalogue:
         Raises:
             UserError: no title has this id or a similar name; the message suggests names.
         """
-        if row := self.ids.find(query.strip()):
+        if row := self.ids.find(query.strip()) or self._exact.get(query.strip(), 0):
             return row
         processed = utils.default_process(query)
         if processed in self._row_of:

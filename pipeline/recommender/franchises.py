@@ -7,6 +7,8 @@ import numpy as np
 from pipeline.arrays import Array, Ints
 from pipeline.recommender.sequels import predecessors
 
+MAIN = 0.2  # share of the raters of the best known title of a franchise that makes no extra
+
 
 class Franchises:
     """The series that titles belong to, inferred from names and years.
@@ -21,9 +23,10 @@ class Franchises:
     Args:
         names: names of the titles by row; row 0 stands for any unknown title.
         years: when the titles began, float64 [titles], NaN where unknown.
+        raters: numbers of ratings, integers [titles].
     """
 
-    def __init__(self, names: Sequence[str | None], years: Array) -> None:
+    def __init__(self, names: Sequence[str | None], years: Array, raters: Ints) -> None:
         self.predecessor = predecessors(names, years)
         rows = np.arange(len(names))
         self.franchise = np.where(self.predecessor > 0, self.predecessor, rows)
@@ -34,9 +37,14 @@ class Franchises:
         self._grouped = np.lexsort((self._position, self.franchise))
         franchise = self.franchise[self._grouped]
         self._start = np.searchsorted(franchise, franchise)  # where each title's franchise begins
+        self._starts, self._group = np.unique(self._start, return_inverse=True)
+        self._raters = raters[self._grouped].astype(np.float32)
 
     def first_unseen(self, allowed: Array, seen: Array) -> Array:
         """Mark the first title of each franchise that is allowed and not seen.
+
+        Extras do not come before the next season: titles with fewer than MAIN of the raters of the
+        best known one that is left are passed over.
 
         Args:
             allowed, seen: bool [..., titles].
@@ -45,6 +53,9 @@ class Franchises:
             bool [..., titles].
         """
         candidates = (allowed & ~seen)[..., self._grouped]
+        raters = np.where(candidates, self._raters, 0)
+        most = np.maximum.reduceat(raters, self._starts, axis=-1)[..., self._group]
+        candidates &= raters >= MAIN * most
         count = np.cumsum(candidates, -1, dtype=np.int32)
         before = (count - candidates)[..., self._start]  # candidates in earlier franchises
         first = np.empty_like(candidates)

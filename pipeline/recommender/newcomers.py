@@ -37,7 +37,11 @@ def place(catalogue: Catalogue, listed: Sequence[Listed]) -> tuple[Ints, Floats,
                 raise
     if not entries:
         raise UserError("none of the rated titles is in the catalogue.")
-    rated = {row: entry.rating for row, entry in entries.items() if entry.rating is not None}
+    rated = {  # a score of what one plans to watch is a hope: no evidence
+        row: rating
+        for row, (_, rating, status) in entries.items()
+        if rating is not None and status != "planned"
+    }
     watched = [
         row
         for row, (_, rating, status) in entries.items()

@@ -47,7 +47,11 @@ def recommend_both(
     Raises:
         UserError: no title may be listed.
     """
-    allowed = np.logical_and(*(recommender.allowed(person, filters) for person in people))
+    every = filters._replace(one_per_franchise=False)
+    allowed = np.logical_and(*(recommender.allowed(person, every) for person in people))
+    if filters.one_per_franchise:  # the first that neither has seen
+        series = recommender.catalogue.franchises
+        allowed = series.first_unseen(allowed, np.zeros_like(allowed))
     if not allowed.any():
         raise UserError("no title is left that neither of you has seen; use fewer filters.")
     pool = [recommender.candidates(person, allowed, number, niche) for person in people]

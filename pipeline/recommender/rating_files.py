@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.recommender.listed import STATUSES, Listed
 
 MAX_BYTES = 64 * 2**20  # unpacked: far more than anyone rates, and it stops gzip bombs
+NUMBER = re.compile(r"[+-]?\d*\.?\d+([eE][+-]?\d+)?")
 UNRATED = (0, -1)  # what lists have in place of a rating, unless the scale has it
 # Other words for statuses, MyAnimeList's numbers too; without spaces, hyphens and underscores.
 WORDS = {status.replace("_", ""): status for status in STATUSES} | {
@@ -114,6 +115,10 @@ def _csv(name: str, text: str) -> Iterator[Row]:
             of_row, rating, status = cells
             if not of_row:
                 raise UserError(f"{name}, {where}: no {title}.")
+            if title == "anime_id" and NUMBER.fullmatch(of_row):
+                of_row, _, rest = of_row.partition(".")  # 12.0 is how some programs write 12
+                if not of_row.isdecimal() or rest.strip("0"):
+                    raise UserError(f"{name}, {where}: anime_id is not a whole number.")
             rating = "" if rating.lower() == "nan" else rating  # how some programs write nothing
             if not rating and "status" not in columns:
                 raise UserError(

@@ -93,7 +93,7 @@ class Reasons:
 
         Returns:
             For each title ``why``, what moves the rating up, in points; and ``why_watch``, what on
-            the list speaks for watching it, as a share of its chance.
+            the list speaks for watching it, as a share of all that does.
         """
         rating, chance = self.parts(person, rows, score), self.watch_parts(person, rows)
         rated = [
@@ -105,7 +105,8 @@ class Reasons:
         for of_rating, of_chance in zip(rating, chance, strict=True):
             why = _largest([*of_rating.crosses, *_named(rated, of_rating.rated)], "points")
             why.sort(key=lambda part: part["what"] == KNOWN_BY_MANY)
-            shares = of_chance.listed / max(of_chance.total(), 1e-9)
+            speaks_for = of_chance.base + of_chance.listed.clip(0).sum()
+            shares = of_chance.listed / max(speaks_for, 1e-9)
             both.append({"why": why, "why_watch": _largest(_named(listed, shares), "share")})
         return both
 

@@ -54,6 +54,9 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         try:
             if ("user_id" in model_input) == ("ratings" in model_input):
                 raise UserError("rows need either user_id or ratings.")
+            pair = {"with_user_id", "with_ratings"} & set(model_input)
+            if len(pair) == 2 or (pair and "anime_id" in model_input):
+                raise UserError("lists are with either with_user_id or with_ratings; no anime_id.")
             if "anime_id" in model_input:
                 return pd.DataFrame(self._predictions(model_input))
             return pd.DataFrame(self._lists(model_input, params or {}))
@@ -76,6 +79,9 @@ class Recommendations(mlflow.pyfunc.PythonModel):
     def _lists(self, frame: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
         number, order = params["k"], Order(params["order"], params["niche"], params["diversity"])
         check_request(number, order, ("k", "diversity", "niche", "order"))
+        pair = {"with_user_id", "with_ratings"} & set(frame)
+        if pair and (order.by != "best" or order.diversity):
+            raise UserError("order and diversity are for one user; lists for two have their own.")
         years = params["from_year"] or None, params["to_year"] or None
         genres, without, types = (list(params[name]) for name in ("genres", "without", "types"))
         same = ("sequels", "min_raters", "next_in_series", "one_per_franchise", "dropped_sequels")
@@ -85,20 +91,19 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         )  # fmt: skip
         people = [self._counted(p, params) for p in self._people(frame, "user_id", "ratings")]
         others: list[Person] = []
-        if {"with_user_id", "with_ratings"} & set(frame.columns):
+        if pair:
             pairs = self._people(frame, "with_user_id", "with_ratings")
             others = [self._counted(person, params) for person in pairs]
         answer: list[dict[str, Any]] = []
+        kept = (*LISTED, "other") if pair else LISTED
         for row, person in enumerate(people):
-            if others:
+            if pair:
                 both = person, others[row]
                 titles = recommend_both(self.recommender, both, number, filters, order.niche)
             else:
                 titles = self.recommender.recommend(person, number, filters, order)
-            for rank, title in enumerate(titles, start=1):
-                full = {"row": row, "rank": rank} | title
-                kept = (*LISTED, *(["other"] if others else []))
-                answer.append({name: full[name] for name in kept})
+            ranked = ({"row": row, "rank": i} | title for i, title in enumerate(titles, 1))
+            answer += [{name: title[name] for name in kept} for title in ranked]
         return answer
 
     def _counted(self, person: Person, params: dict[str, Any]) -> Person:
@@ -116,6 +121,8 @@ class Recommendations(mlflow.pyfunc.PythonModel):
                 if known:
                     yield self.recommender.user(str(value))
                 else:
+                    if not isinstance(value, list | tuple | np.ndarray):
+                        raise UserError(f"{brought} must be a list.")
                     yield self.recommender.newcomer([self._listed(entry) for entry in value])
             except UserError as error:
                 raise UserError(f"row {row}: {error}") from error
@@ -129,6 +136,8 @@ class Recommendations(mlflow.pyfunc.PythonModel):
             )
         low, high = self.recommender.scorer.scale
         try:
+            if anime is not None and (isinstance(anime, bool) or int(anime) != float(anime)):
+                raise ValueError(anime)
             of_title = str(title) if anime is None else str(int(anime))
             rating = None if value is None else float(value)
             if rating is None or low <= rating <= high:

@@ -91,7 +91,9 @@ def test_a_title_does_not_follow_one_that_began_later():
 @given(TITLES)
 def test_every_chain_of_predecessors_ends_at_the_franchise(titles):
     names = [None, *(name for name, _ in titles)]
-    franchises = Franchises(names, began := years(*(year for _, year in titles)))
+    franchises = Franchises(
+        names, began := years(*(year for _, year in titles)), np.zeros(len(names), int)
+    )
     for row in range(len(names)):
         before = chain(franchises.predecessor, row)
         assert franchises.franchise[row] == (before[-1] if before else row)
@@ -101,7 +103,9 @@ def test_every_chain_of_predecessors_ends_at_the_franchise(titles):
 @given(TITLES, st.data())
 def test_marks_of_franchises_are_those_of_a_walk_along_the_chains(titles, data):
     names = [None, *(name for name, _ in titles)]
-    franchises = Franchises(names, began := years(*(year for _, year in titles)))
+    franchises = Franchises(
+        names, began := years(*(year for _, year in titles)), np.zeros(len(names), int)
+    )
     rows = range(len(names))
     flags = st.lists(st.booleans(), min_size=len(names), max_size=len(names))
     allowed, seen = np.array([[data.draw(flags) for _ in range(3)] for _ in range(2)])
@@ -125,7 +129,9 @@ def test_marks_of_franchises_are_those_of_a_walk_along_the_chains(titles, data):
 
 
 SERIES = ["X", "X II", "X III", "X: A Subtitle", "Y", "Y Movie"]
-FRANCHISES = Franchises([None, *SERIES], years(2000, 2004, 2008, 2006, 2001, 2001))
+FRANCHISES = Franchises(
+    [None, *SERIES], years(2000, 2004, 2008, 2006, 2001, 2001), np.zeros(7, int)
+)
 
 
 def marks(*names):
@@ -151,3 +157,13 @@ def test_the_next_title_of_a_series_follows_a_seen_one(seen, allowed, following)
 def test_the_other_titles_of_a_franchise_are_counted_where_they_are_allowed():
     allowed = marks("X", "X II", "X III", "Y")
     assert FRANCHISES.others(np.array([1, 2, 4, 5, 6]), allowed).tolist() == [2, 2, 3, 0, 1]
+
+
+def test_an_extra_does_not_come_before_the_next_season():
+    names = [None, "Geass", "Geass: Picture Drama", "Geass R2"]
+    raters = np.array([0, 900, 40, 800])
+    franchises = Franchises(names, years(2006, 2007, 2008), raters)
+    seen, allowed = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1]], bool), np.ones(4, bool)
+    first = franchises.first_unseen(allowed, seen)
+    assert [np.flatnonzero(row[1:]).tolist() for row in first] == [[2], [0], [1]]
+    assert np.flatnonzero(franchises.next_in_series(seen[0], allowed)).tolist() == [3]

@@ -130,3 +130,10 @@ def test_a_file_that_cannot_be_used_is_explained_in_one_sentence(tmp_path, data,
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="nothing: no such file"):
         read(tmp_path / "nothing", SCALE)
+
+
+def test_an_id_is_a_whole_number_or_an_error():
+    assert parse("x.csv", b"anime_id,rating\n12.0,9\n", (1, 10)) == [Listed("12", 9.0)]
+    for wrong in (b"1.5", b"-1", b"1e3"):
+        with pytest.raises(UserError, match="line 2: anime_id is not a whole number"):
+            parse("x.csv", b"anime_id,rating\n" + wrong + b",9\n", (1, 10))

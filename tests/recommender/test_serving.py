@@ -129,8 +129,10 @@ def test_pairs_are_predicted_for_known_and_new_users(service, models):
     status, answer = ask(service, {"dataframe_split": body})
     assert status == 200, answer
     expected = recommender.outlook(np.array(user), np.array(title))
-    for name, values in expected.items():
-        assert [row[name] for row in answer["predictions"]] == pytest.approx(values, abs=1e-4), name
+    assert set(answer["predictions"][0]) == {"prediction", "low", "high", "liked"}
+    for name in answer["predictions"][0]:
+        values = [row[name] for row in answer["predictions"]]
+        assert values == pytest.approx(expected[name], abs=1e-4), name
     body = {"dataframe_records": [{"ratings": MINE, "anime_id": one} for one in title]}
     status, answer = ask(service, body)
     assert status == 200, answer
@@ -197,6 +199,8 @@ WRONG = [
     (known([30], planned="show"), "planned 'show': choose from hide, only, mark"),
     (known([30], ignore=["Qqqq"]), "no title is called 'Qqqq'"),
     ({"dataframe_records": [{"user_id": 30, "with_user_id": 999}]}, "row 0: no user has the id"),
+    (new(None), "ratings must be a list"),
+    (new([{"anime_id": 4.7, "rating": 9}]), "anime_id a whole number"),
     (known([30], k=0), "k 0: from 1 to 10000 is allowed"),
     (known([30], genres=["Drama"]), "genre 'Drama' is unknown"),
     (
