@@ -1,6 +1,7 @@
 """The options of ``python -m pipeline.recommend``."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,10 @@ def checked(options: argparse.Namespace) -> tuple[Filters, Order]:
     """
     order = Order(options.order, options.niche, options.diversity)
     check_request(options.k, order, ("-k", "--diversity", "--niche", "--order"))
+    if options.ignore_below is not None and not math.isfinite(options.ignore_below):
+        raise UserError(f"--ignore-below {options.ignore_below}: not a rating.")
+    if options.min_raters < 0:
+        raise UserError(f"--min-raters {options.min_raters}: at least 0.")
     pair = options.with_user is not None or options.with_ratings is not None
     if options.all != (options.out is not None):
         raise UserError("--all and --out belong together: the lists of all users go to a file.")
