@@ -91,7 +91,7 @@ class Sweep(Callback):
 
     def __init__(self, pruner: Any, objective: str) -> None:
         self.pruner, self.objective = pruner, objective
-        if pruner is not None and named(objective).highest:
+        if named(objective).highest and pruner is not None:
             raise UserError(
                 f"hydra.callbacks.mlflow: a pruner compares curves of the validation MSE, so it "
                 f"does not go with the objective {objective}; set pruner: null."

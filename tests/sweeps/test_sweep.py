@@ -144,6 +144,25 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
     assert "exists" in again.output
 
 
+def test_jobs_are_ranked_by_their_lists_if_asked(swept):
+    ndcg = "hydra.callbacks.mlflow.objective=ndcg"
+    done = sweep(swept, "model.wide.watch_l2=1,1000", "posterior=none", ndcg)
+    assert done.returncode == 0, done.output
+    assert "the best by validation NDCG of lists first" in done.output
+    parent = newest()
+    jobs = sorted(children(parent.info.run_id), key=lambda job: -metric(job, "valid_list_ndcg"))
+    assert metric(parent, "valid_list_ndcg") == metric(jobs[0], "valid_list_ndcg")
+    assert python("-m", "pipeline.promote", "lists", cwd=swept).returncode == 0
+    assert jobs[0].info.run_id in (swept / "conf/experiment/lists.yaml").read_text()
+    unknown = sweep(swept, "train.seed=1,2", "hydra.callbacks.mlflow.objective=stars")
+    assert unknown.returncode == 1
+    assert "'stars' is unknown; any of ('mse', 'ndcg')" in unknown.output
+
+
+def metric(run_, name):
+    return run_.data.metrics[name]
+
+
 def test_jobs_run_with_the_launcher_for_clusters(swept):
     pytest.importorskip("submitit")
     done = sweep(swept, "train.seed=11,12", "hydra/launcher=submitit_local")
