@@ -65,6 +65,7 @@ def main() -> dict[str, float]:
         best = dict(points[-1])
         with replacing(MODEL) as out:
             write_model(out, network, draws, config, FEATURES)
+            del trained, known, network, kept, draws  # what follows needs their memory
             best["valid_mse"], more = completed(config, out, valid)
         logs.log_best(best)
         best |= {f"share_{name}": share for name, share in shares.items()} | more
