@@ -161,12 +161,11 @@ def ordered(lists: Lists, listed: sparse.csr_array) -> Score:
         lists: the model.
         listed: 1 where a title was on a user's list before the test: [users, titles].
     """
-    trained = lists.raters > 0
     known = sparse.csr_matrix(listed, dtype=np.float32)
 
     def score(user: Ints, item: Ints) -> Floats:
         rows = known[user]
-        return lists.matrix(user, rows, trained & (rows.toarray() == 0))[:, item]
+        return lists.matrix(user, rows, lists.unlisted(rows))[:, item]
 
     return score
 

@@ -178,10 +178,10 @@ def ordered(
     from pipeline.model.inputs.watch import watch_crosses
 
     wide = config.model.wide
-    crosses = (
-        watch_crosses(together, wide.watch_l2, wide.watch_crosses) if wide and together else None
-    )
-    save_watch(out, crosses or NO_CROSSES)
+    crosses = NO_CROSSES
+    if wide and together:
+        crosses = watch_crosses(together, wide.watch_l2, wide.watch_crosses)
+    save_watch(out, crosses)
     save_join(out, Join())
     listed = indicator(read_listed(features), (scorer.n_users, scorer.n_titles))
     join, ndcg = fit_join(load_lists(out, scorer), listed, valid, config.train.seed)

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from pipeline.arrays import Array
 from pipeline.artifact.draws import Kept, save_draws
-from pipeline.artifact.watch import save_watched
 from pipeline.errors import UserError
 from pipeline.files import replace_json
 from pipeline.settings.sections import Config
@@ -25,6 +24,7 @@ from pipeline.tables.rows import read_watched
 NETWORK = "network.npz"  # the network as plain arrays: answering needs no TensorFlow
 DRAWS, SETTINGS = "draws.npz", "settings.json"
 TABLES = ("users.parquet", "items.parquet", "titles.parquet", "vocabularies.parquet")
+WATCHED = "watched.arrow"  # titles watched without a rating, sorted by user and item
 RATINGS = "ratings.arrow"  # train and valid, sorted: the ratings of a user are one slice
 
 
@@ -50,8 +50,9 @@ def write_model(
             save_draws(stored[0], folder / name, **stored[1])
     for name in TABLES:
         shutil.copyfile(features / name, folder / name)
-    write_ratings(folder, _ratings(features))
-    save_watched(folder, *read_watched(features))
+    write_columns(folder / RATINGS, _ratings(features))
+    watched = dict(zip(("user", "item"), read_watched(features), strict=True))
+    write_columns(folder / WATCHED, pa.table(watched))
     settings = {
         "model": asdict(config.model),
         "posterior": asdict(config.posterior) if config.posterior else None,
@@ -68,19 +69,25 @@ def _ratings(features: Path) -> pa.Table:
     return pa.concat_tables(parts).sort_by([("user", "ascending"), ("item", "ascending")])
 
 
-def write_ratings(folder: Path, ratings: pa.Table) -> None:
-    """Write the ratings of a model as one uncompressed chunk, to be memory-mapped."""
+def write_columns(path: Path, table: pa.Table) -> None:
+    """Write a table as one uncompressed chunk, to be memory-mapped."""
     feather.write_feather(
-        ratings.combine_chunks(),
-        folder / RATINGS,
-        compression="uncompressed",
-        chunksize=len(ratings) or 1,
+        table.combine_chunks(), path, compression="uncompressed", chunksize=len(table) or 1
     )
 
 
 def read_ratings(folder: Path, *names: str) -> list[Array]:
     """Read columns of the ratings of a model, memory-mapped: [n] each."""
-    table = feather.read_table(folder / RATINGS, memory_map=True)
+    return _mapped(folder / RATINGS, *names)
+
+
+def read_watched_titles(folder: Path) -> list[Array]:
+    """Read who watched what without rating it, memory-mapped: user and item, [n] each."""
+    return _mapped(folder / WATCHED, "user", "item")
+
+
+def _mapped(path: Path, *names: str) -> list[Array]:
+    table = feather.read_table(path, memory_map=True)
     return [table[name].combine_chunks().to_numpy() for name in names]
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.feather as feather
 
 from pipeline.arrays import Array, Floats
-from pipeline.artifact.folder import RATINGS, read_ratings, write_ratings
+from pipeline.artifact.folder import RATINGS, read_ratings, write_columns
 
 SIMILAR = "similar.npz"
 
@@ -37,7 +37,7 @@ def save_similar(folder: Path, similar: Similar, residual: Floats) -> None:
     """
     np.savez(folder / SIMILAR, **similar._asdict())
     table = feather.read_table(folder / RATINGS)
-    write_ratings(folder, table.append_column("residual", pa.array(residual)))
+    write_columns(folder / RATINGS, table.append_column("residual", pa.array(residual)))
 
 
 def load_similar(folder: Path) -> tuple[Similar, list[Array]] | None:

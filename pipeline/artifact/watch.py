@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.feather as feather
 
 from pipeline.arrays import Array
 from pipeline.errors import UserError
 from pipeline.files import replace_json
 
-WATCH, WATCHED, LISTS = "watch.npz", "watched.arrow", "lists.json"
+WATCH, LISTS = "watch.npz", "lists.json"
 
 
 class Watch(NamedTuple):
@@ -68,17 +66,3 @@ def save_join(folder: Path, join: Join) -> None:
 def load_join(folder: Path) -> Join:
     """Read how a model orders lists."""
     return Join(**json.loads((folder / LISTS).read_text(encoding="utf-8")))
-
-
-def save_watched(folder: Path, user: Array, item: Array) -> None:
-    """Write who watched what without rating it, sorted by user: int32 [n] each."""
-    table = pa.table({"user": user, "item": item})
-    feather.write_feather(
-        table, folder / WATCHED, compression="uncompressed", chunksize=len(user) or 1
-    )
-
-
-def load_watched(folder: Path) -> list[Array]:
-    """Read who watched what without rating it, memory-mapped: user and item, [n] each."""
-    table = feather.read_table(folder / WATCHED, memory_map=True)
-    return [table[name].combine_chunks().to_numpy() for name in ("user", "item")]

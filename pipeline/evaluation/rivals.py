@@ -8,11 +8,11 @@ import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from scipy import sparse
-from scipy.linalg import lapack
 from threadpoolctl import threadpool_limits
 
 from pipeline.arrays import Array, Floats, Ints
-from pipeline.evaluation.baselines import CHUNK, Biases
+from pipeline.artifact.ridge import gram, ridge_inverse
+from pipeline.evaluation.baselines import Biases
 from pipeline.evaluation.lists import Score
 
 # Settings chosen once: by NDCG@10 of the validation rows of real ratings, after a fit to the
@@ -111,17 +111,7 @@ def ease_weights(learned: sparse.csr_array) -> Floats:
         float32 [titles, titles]: row j, column i is the weight of title j in the score of title
         i. The diagonal is 0.
     """
-    titles = learned.shape[1]
-    by_title = learned.T.tocsr()
-    gram = np.empty((titles, titles), np.float32)
-    for start in range(0, titles, CHUNK):
-        gram[start : start + CHUNK] = (by_title[start : start + CHUNK] @ learned).toarray()
-    gram[np.diag_indices(titles)] += RIDGE
-    # Symmetric, so its transpose is the same in the order of Fortran, which LAPACK overwrites.
-    factor, _ = lapack.spotrf(gram.T, overwrite_a=True)
-    inverse, _ = lapack.spotri(factor, overwrite_c=True)
-    inverse += np.triu(inverse, 1).T  # LAPACK computes the upper triangle alone
-    weights = inverse.T
-    weights /= -np.diag(weights)  # of each column by its diagonal
+    weights = ridge_inverse(gram(learned), RIDGE)
+    weights /= -weights.diagonal()  # of each column by its diagonal
     np.fill_diagonal(weights, 0)
     return weights

@@ -141,12 +141,12 @@ def checked(options: argparse.Namespace) -> tuple[Filters, Order]:
         UserError: a value is out of range, or options do not go together.
     """
     order = Order(options.order, options.niche, options.diversity)
-    check_request(options.k, order, ("-k", "--diversity", "--niche", "--order"))
+    pair = options.with_user is not None or options.with_ratings is not None
+    check_request(options.k, order, ("-k", "--diversity", "--niche", "--order"), pair)
     if options.ignore_below is not None and not math.isfinite(options.ignore_below):
         raise UserError(f"--ignore-below {options.ignore_below}: not a rating.")
     if options.min_raters < 0:
         raise UserError(f"--min-raters {options.min_raters}: at least 0.")
-    pair = options.with_user is not None or options.with_ratings is not None
     if options.all != (options.out is not None):
         raise UserError("--all and --out belong together: the lists of all users go to a file.")
     if options.all and options.json:
@@ -162,8 +162,6 @@ def checked(options: argparse.Namespace) -> tuple[Filters, Order]:
     for name, given in personal.items():
         if given and not one:
             raise UserError(f"{name}: only together with --user or --ratings.")
-    if pair and (options.diversity or options.order != "best"):
-        raise UserError("--order and --diversity are for one user; lists for two have their own.")
     years = options.from_year, options.to_year
     filters = Filters(options.genre, options.no_genre, options.type, years, not options.no_sequels)
     return filters._replace(

@@ -137,17 +137,17 @@ class Catalogue:
         matching = self.raters >= filters.min_raters
         matching[0] = False
         for rows in required:
-            matching &= self._marked([rows])
-        matching &= ~self._marked(excluded)
+            matching &= self.marked(rows)
+        matching &= ~self.marked(*excluded)
         if types:
-            matching &= self._marked(types)
+            matching &= self.marked(*types)
         if first is not None:
             matching &= self.years >= first  # False where the year is unknown
         if last is not None:
             matching &= self.years <= last
         return matching
 
-    def _marked(self, groups: Sequence[Array]) -> Array:
+    def marked(self, *groups: Array) -> Array:
         """Return which titles are in any of the groups of rows: bool [titles]."""
         marks = np.zeros(len(self.names), bool)
         for rows in groups:

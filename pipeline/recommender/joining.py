@@ -9,7 +9,7 @@ from scipy import sparse
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.artifact.watch import Join
 from pipeline.recommender.grades import gains
-from pipeline.recommender.lists import CANDIDATES, Lists
+from pipeline.recommender.lists import CANDIDATES, Lists, value
 
 USERS = 1000  # most users whose lists are measured
 AT_ONCE = 64  # users at a time: bounds memory
@@ -55,20 +55,19 @@ def _fit_powers(
     NDCG hardly changes around the best powers. Of those that are as good but for noise, the
     highest power of the gain lists the titles that people like most.
     """
-    trained = lists.raters > 0
     total = np.zeros((len(GAIN_POWERS), len(RATERS_POWERS)))
     for start in range(0, len(users), AT_ONCE):
         some = users[start : start + AT_ONCE]
         rows = listed[some]
-        found = lists.shortlists(some, rows, trained & (rows.toarray() == 0), 2 * CANDIDATES)
+        found = lists.shortlists(some, rows, lists.unlisted(rows), 2 * CANDIDATES)
         truth = gain[some].toarray()
         listed_gain = np.take_along_axis(truth, found.item, 1)
         ideal = _discounted(-np.sort(-truth, axis=1)[:, :TOP])
-        familiar = np.maximum(lists.raters[found.item], 1)
+        raters = lists.raters[found.item]
         for i, power in enumerate(GAIN_POWERS):
             for j, rarity in enumerate(RATERS_POWERS):
-                value = found.chance * found.gain**power * familiar**-rarity
-                best = np.argsort(-value, axis=1, kind="stable")[:, :TOP]
+                order = value(found.chance, found.gain, raters, Join(power, rarity))
+                best = np.argsort(-order, axis=1, kind="stable")[:, :TOP]
                 total[i, j] += (_discounted(np.take_along_axis(listed_gain, best, 1)) / ideal).sum()
     if not total.any():  # nobody liked a title that was trained on: nothing to choose by
         return Join(), 0.0

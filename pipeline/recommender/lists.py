@@ -63,16 +63,17 @@ class Order(NamedTuple):
     diversity: float = 0.0
 
 
-def check_request(number: int, order: Order, names: Sequence[str]) -> None:
+def check_request(number: int, order: Order, names: Sequence[str], pair: bool = False) -> None:
     """Check the length of a list and its order.
 
     Args:
         number: how many titles to list.
         order: how they are ordered.
         names: what the caller calls number, diversity, niche and by, for messages.
+        pair: whether the list is for two people.
 
     Raises:
-        UserError: a value is out of range.
+        UserError: a value is out of range, or not for two people.
     """
     if not 1 <= number <= MAX_TITLES:
         raise UserError(f"{names[0]} {number}: from 1 to {MAX_TITLES} is allowed.")
@@ -84,6 +85,10 @@ def check_request(number: int, order: Order, names: Sequence[str]) -> None:
         raise UserError(f"{names[3]} {order.by!r}: choose from {', '.join(ORDERS)}.")
     if order.niche and order.by != "best":
         raise UserError(f"{names[2]} is for {names[3]} best.")
+    if pair and (order.diversity or order.by != "best"):
+        raise UserError(
+            f"{names[3]} and {names[1]} are for one user; lists for two have their own."
+        )
 
 
 class Shortlist(NamedTuple):
@@ -98,6 +103,13 @@ class Shortlist(NamedTuple):
     item: Array
     chance: Array
     gain: Array
+
+
+def value(
+    chance: Array | float, gain: Array | float, raters: Array, join: Join, niche: float = 0.0
+) -> Array:
+    """(17): return the value of titles with some number of raters; all are [..., n]."""
+    return chance * gain**join.gain_power * np.maximum(raters, 1) ** -(join.raters_power + niche)
 
 
 class Lists:
@@ -125,11 +137,19 @@ class Lists:
         Args:
             niche: from -1, familiar titles, to 1, titles with few raters.
         """
-        return np.maximum(self.raters, 1) ** -(self.join.raters_power + niche)
+        return value(1.0, 1.0, self.raters, self.join, niche)
 
     def values(self, chance: Array, gain: Array, item: Array, niche: float = 0.0) -> Array:
         """(17): return the values of some titles; all arguments and the result are [..., n]."""
-        return chance * gain**self.join.gain_power * self.weights(niche)[item]
+        return value(chance, gain, self.raters[item], self.join, niche)
+
+    def unlisted(self, listed: sparse.csr_matrix) -> Array:
+        """Return which trained titles are not on users' lists: bool [users, titles].
+
+        Args:
+            listed: 1 where a title is on a user's list: [users, titles].
+        """
+        return (self.raters > 0) & (listed.toarray() == 0)
 
     def shortlists(
         self,

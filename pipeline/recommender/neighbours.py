@@ -7,7 +7,6 @@ its first. Numbers in parentheses are those of the equations in docs/model.md.
 
 import copy
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -46,7 +45,6 @@ class Neighbours:
     def subset(self, titles: Ints) -> "Neighbours":
         """Return the neighbours of some titles only, rows of the item table [n]."""
         part = copy.copy(self)
-        part.__dict__.pop("_weights_of", None)
         part.titles, part.weights = self.titles[titles], self.weights[titles]
         return part
 
@@ -73,26 +71,6 @@ class Neighbours:
         rows = np.broadcast_to(user[:, None, None], titles.shape)
         found = np.asarray(self.residuals[rows.ravel(), titles.ravel()])
         return self._mean(found.reshape(titles.shape), self.weights[item])
-
-    def shift_all(self, user: Array) -> Array:
-        """(13): return what is added to all scores of some users: float32 [users, titles].
-
-        Args:
-            user: rows of the user table [users].
-        """
-        found = self.residuals[user]
-        rated = found.copy()
-        rated.data[:] = 1
-        total, weight = ((rows @ self._weights_of).toarray() for rows in (found, rated))
-        return self.strength * total / (1 + weight)
-
-    @cached_property
-    def _weights_of(self) -> sparse.csr_matrix:
-        """How much a rated title (row) counts for each title (column)."""
-        n_titles, most = self.titles.shape
-        of = np.repeat(np.arange(n_titles), most)
-        weights = self.weights.ravel(), (self.titles.ravel(), of)
-        return sparse.csr_matrix(weights, (self.residuals.shape[1], n_titles))
 
     def parts(self, residual: Array, rows: Array, item: Array) -> Array:
         """Return what each rated title adds to the scores of some titles: float32 [n, rated].

@@ -37,16 +37,10 @@ def place(catalogue: Catalogue, listed: Sequence[Listed]) -> tuple[Ints, Floats,
                 raise
     if not entries:
         raise UserError("none of the rated titles is in the catalogue.")
-    rated = {  # a score of what one plans to watch is a hope: no evidence
-        row: rating
-        for row, (_, rating, status) in entries.items()
-        if rating is not None and status != "planned"
-    }
-    watched = [
-        row
-        for row, (_, rating, status) in entries.items()
-        if rating is None and status != "planned"
-    ]
+    # A score of what one only plans to watch is a hope: no evidence.
+    begun = {row: entry.rating for row, entry in entries.items() if entry.status != "planned"}
+    rated = {row: rating for row, rating in begun.items() if rating is not None}
+    watched = [row for row, rating in begun.items() if rating is None]
     dropped, planned = (
         [row for row, entry in entries.items() if entry.status == status]
         for status in ("dropped", "planned")

@@ -10,16 +10,9 @@ from pipeline.recommender.filters import Filters
 from pipeline.recommender.person import Person
 from pipeline.recommender.recommender import NO_FILTERS, Recommender
 
-ALSO = (
-    "prediction",
-    "low",
-    "high",
-    "liked",
-    "watch",
-    "grades",
-    "why",
-    "why_watch",
-)  # of the second
+ALSO = (  # of the second person
+    "prediction", "low", "high", "liked", "watch", "grades", "why", "why_watch",
+)  # fmt: skip
 
 
 def recommend_both(

@@ -205,7 +205,7 @@ class Recommender:
         """
         vectors = self._vectors
         similarity = vectors @ vectors[row]
-        seen = Seen(self._marks(np.array([row])))
+        seen = Seen(self.catalogue.marked(np.array([row])))
         others = np.flatnonzero(self._listable(seen, filters))
         return [
             self.catalogue.describe(int(other)) | {"similarity": float(similarity[other])}
@@ -218,21 +218,15 @@ class Recommender:
         Raises:
             UserError: no title may be.
         """
-        also = person.also
-        seen = self._marks(np.concatenate([person.evidence, also.dropped, also.ignored]))
-        planned = self._marks(also.planned)
-        return self._listable(Seen(seen & ~planned, self._marks(also.dropped), planned), filters)
+        also, marked = person.also, self.catalogue.marked
+        seen, planned = marked(person.evidence, also.dropped, also.ignored), marked(also.planned)
+        return self._listable(Seen(seen & ~planned, marked(also.dropped), planned), filters)
 
     def _listable(self, seen: Seen, filters: Filters) -> Array:
         allowed = self.catalogue.listable(self.catalogue.matching(filters), seen, filters)
         if not allowed.any():
             raise UserError("no title is left that matches the filters; use fewer filters.")
         return allowed
-
-    def _marks(self, rows: Ints) -> Array:
-        marks = np.zeros(self.scorer.n_titles, bool)
-        marks[rows] = True
-        return marks
 
     @cached_property
     def _vectors(self) -> Array:

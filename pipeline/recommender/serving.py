@@ -78,10 +78,8 @@ class Recommendations(mlflow.pyfunc.PythonModel):
 
     def _lists(self, frame: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
         number, order = params["k"], Order(params["order"], params["niche"], params["diversity"])
-        check_request(number, order, ("k", "diversity", "niche", "order"))
-        pair = {"with_user_id", "with_ratings"} & set(frame)
-        if pair and (order.by != "best" or order.diversity):
-            raise UserError("order and diversity are for one user; lists for two have their own.")
+        pair = bool({"with_user_id", "with_ratings"} & set(frame))
+        check_request(number, order, ("k", "diversity", "niche", "order"), pair)
         years = params["from_year"] or None, params["to_year"] or None
         genres, without, types = (list(params[name]) for name in ("genres", "without", "types"))
         same = ("sequels", "min_raters", "next_in_series", "one_per_franchise", "dropped_sequels")

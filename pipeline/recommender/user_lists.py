@@ -7,8 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.arrays import Array, Ints
-from pipeline.artifact.folder import read_ratings
-from pipeline.artifact.watch import load_watched
+from pipeline.artifact.folder import read_ratings, read_watched_titles
 
 
 class UserLists:
@@ -21,7 +20,7 @@ class UserLists:
 
     def __init__(self, folder: Path, n_titles: int) -> None:
         self._ratings = read_ratings(folder, "user", "item", "rating")
-        self._watched, self._n_titles = load_watched(folder), n_titles
+        self._watched, self._n_titles = read_watched_titles(folder), n_titles
 
     @cached_property
     def raters(self) -> Ints:

@@ -39,7 +39,7 @@ def two_tastes():
 
 
 def test_ease_is_the_ridge_regression_of_each_title_on_the_others(monkeypatch):
-    monkeypatch.setattr(rivals, "CHUNK", 5)
+    monkeypatch.setattr("pipeline.artifact.ridge.BLOCK", 5)
     rated = ratings()
     table, weights = rated.toarray().astype(float), np.zeros((12, 12))
     for title in range(12):

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model.inputs import together, watch
+from pipeline.artifact import ridge
+from pipeline.model.inputs import together
 from pipeline.model.inputs.together import count_together
 from pipeline.model.inputs.watch import watch_crosses
 
@@ -17,7 +18,7 @@ PAIRS = st.sets(
 
 @pytest.fixture(autouse=True)
 def several_blocks(monkeypatch):
-    for module in (together, watch):
+    for module in (together, ridge):
         monkeypatch.setattr(module, "BLOCK", 4)
 
 

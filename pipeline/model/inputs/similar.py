@@ -6,8 +6,9 @@ docs/model.md.
 
 import numpy as np
 
+from pipeline.arrays import Array
 from pipeline.artifact.similar import Similar
-from pipeline.model.inputs.together import BLOCK, Together
+from pipeline.model.inputs.together import Together, strongest
 
 PSEUDO_COUNT = 10.0  # raters; titles with few raters would be similar by chance
 
@@ -24,14 +25,9 @@ def similar_titles(together: Together, most: int) -> Similar:
     """
     counts, people, chance = together
     size = np.sqrt(counts.diagonal() + PSEUDO_COUNT)
-    most = min(most, len(people) - 1)
-    titles, weights = [], []
-    for start in range(0, len(people), BLOCK):
-        block = np.arange(start, min(start + BLOCK, len(people)))
-        similarity = counts[block] - chance * people[block, None] * people
-        similarity /= size[block, None] * size
-        similarity[np.arange(len(block)), block] = 0
-        best = np.argpartition(-similarity, most - 1, axis=1)[:, :most]
-        titles.append(best.astype(np.int32))
-        weights.append(np.maximum(np.take_along_axis(similarity, best, 1), 0).astype(np.float32))
-    return Similar(np.concatenate(titles), np.concatenate(weights), np.array(1, np.float32))
+
+    def similarity(block: Array) -> Array:
+        above_chance = counts[block] - chance * people[block, None] * people
+        return np.maximum(above_chance / (size[block, None] * size), 0)
+
+    return Similar(*strongest(similarity, len(people), most), np.array(1, np.float32))
