@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 from benchmarks import arguments, readme
 from benchmarks.accuracy import Dataset, prepare
 from benchmarks.process import machine
+from pipeline.artifact.scale import Scale
 from pipeline.compose import compose
 from pipeline.config import check
 from pipeline.errors import exit_on_user_error
@@ -134,7 +135,7 @@ def shares(features: Path, ours: float) -> dict[str, Any]:
     rows, rating = read_pairs(features, "train")
     listed = rows["user"], rows["item"]
     data = condition(config.posterior, rows, rating, listed, items, seed=0)
-    chain = Chain(data, (1, 10), config.posterior.embedding, True, False, False, seed=0)
+    chain = Chain(data, Scale(1, 10), config.posterior.embedding, True, False, False, seed=0)
     sweep = tf.function(chain.sweep, autograph=False)
     seconds, most = peak.best(lambda: float(sweep())), peak.machine_peak(os.cpu_count() or 1)
     flops = peak.sweep_flops(chain) / seconds / 1e9

@@ -24,12 +24,13 @@ from pipeline.tables.engine import Engine, collect, connect, count
 from pipeline.tables.judge import IDS, NOT_DIRT
 from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
 from pipeline.tables.schema import ITEMS, MISSING, RATINGS, USERS, Column
+from pipeline.tables.spread import advice, check, spread
 
 KEYS = (*IDS, "rating")  # an unreadable cell in one of these rejects the row; others become null
 UNREADABLE = "unreadable_"  # prefix of the columns that flag unreadable cells
 REJECTED = {
     "table": "string", "file": "string", "row": "int64", "reason": "string",
-    "user_id": "int32", "item_id": "int32", "rating": "int32",
+    "user_id": "int32", "item_id": "int32", "rating": "float32",
 }  # fmt: skip
 
 
@@ -98,7 +99,12 @@ def rejected(table: str, rows: ibis.Table) -> ibis.Table:
 
 
 def account(
-    table: str, read: int, apart: dict[str, int], dropped: ibis.Table, max_rejected: float
+    table: str,
+    read: int,
+    apart: dict[str, int],
+    dropped: ibis.Table,
+    max_rejected: float,
+    hint: str = "",
 ) -> dict[str, Any]:
     """Count the rows of a table: read, kept, kept apart, and rejected by reason.
 
@@ -108,6 +114,7 @@ def account(
         apart: numbers of rows that are kept in other tables, by what they are.
         dropped: what ``rejected`` returns for the table.
         max_rejected: the largest share of unusable rows.
+        hint: what may help if there are more, in sentences.
 
     Raises:
         UserError: no row is kept, or the share of unusable rows exceeds ``max_rejected``.
@@ -128,7 +135,7 @@ def account(
         reasons += [f"{n} rows are {what}" for what, n in apart.items() if n]
         raise UserError(
             f"{table}: {unusable} of {read} rows cannot be used; clean.max_rejected allows a "
-            f"share of {max_rejected}. {'; '.join(reasons)}."
+            f"share of {max_rejected}. {'; '.join(reasons)}. {hint}".rstrip()
         )
     return {"read": read, "kept": kept, **apart, "rejected": by_reason}
 
@@ -153,15 +160,40 @@ def write(engine: Engine, rows: ibis.Table, path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
+def write_rejected(engine: Engine, dropped: dict[str, ibis.Table], whole: bool, path: Path) -> None:
+    """Write the rejected rows of all tables; their ratings as int32 if all are whole numbers."""
+    rows = ibis.union(*dropped.values()).order_by("table", "file", "row")
+    engine.write(rows.mutate(rating=_.rating.cast("int32" if whole else "float32")), path)
+
+
+def all_ratings(
+    engine: Engine, raw: Path, dataset: Dataset
+) -> tuple[ibis.Table, ibis.Table | None]:
+    """Read the ratings of both files, with is_test; and the usable pairs of the test set, if any.
+
+    Raises:
+        UserError: as ``file_rows`` does.
+    """
+    scores = file_rows(engine, raw / SCORES_CSV, RATINGS).mutate(is_test=False)
+    if not (raw / TEST_CSV).exists():
+        return scores, None
+    test = file_rows(engine, raw / TEST_CSV, RATINGS).mutate(is_test=True)
+    return scores.union(test), test.filter(judge.usable(test, dataset)).select(IDS)
+
+
+def set_apart(engine: Engine, rows: ibis.Table, dataset: Dataset) -> tuple[ibis.Table, ibis.Table]:
+    """Divide the kept rows: those with a rating, and the pairs that are watched without one."""
+    unrated = judge.unrated(rows, dataset)
+    return rows.filter(~unrated), engine.keep(rows.filter(unrated).select(IDS))
+
+
 def clean(
     dataset: Dataset, settings: Clean, engine: Engine, raw: Path, out: Path
 ) -> dict[str, Any]:
     """Read the raw files, write the five tables to ``out``, return the counts for clean.json."""
-    scores = file_rows(engine, raw / SCORES_CSV, RATINGS).mutate(is_test=False)
-    tested = None
-    if (raw / TEST_CSV).exists():
-        test = file_rows(engine, raw / TEST_CSV, RATINGS).mutate(is_test=True)
-        scores, tested = scores.union(test), test.filter(judge.usable(test, dataset)).select(IDS)
+    scores, tested = all_ratings(engine, raw, dataset)
+    found = spread(scores, dataset, engine)
+    assumed, hints = check(found, dataset), {"ratings": advice(found, dataset)}
     titles = file_rows(engine, raw / CATALOGUE_CSV, ITEMS)
     users = file_rows(engine, raw / DETAILS_CSV, USERS)
     repeats = engine.keep(judge.repeated(scores, dataset))
@@ -174,20 +206,20 @@ def clean(
     for table, (read, judged) in tables.items():
         dropped[table] = engine.keep(rejected(table, judged))
         kept[table] = read.anti_join(dropped[table], ["file", "row"])
-    unrated = judge.unrated(kept["ratings"], dataset)
-    watched = engine.keep(kept["ratings"].filter(unrated).select(IDS))
-    kept["ratings"] = kept["ratings"].filter(~unrated).mutate(rating=_.rating.cast("int8"))
+    kept["ratings"], watched = set_apart(engine, kept["ratings"], dataset)
+    kept["ratings"] = kept["ratings"].mutate(rating=_.rating.cast(found.dtype))
     for table, (read, _judged) in tables.items():
         apart = {"unrated": count(watched)} if table == "ratings" else {}
-        counts[table] = account(table, count(read), apart, dropped[table], settings.max_rejected)
+        counts[table] = account(
+            table, count(read), apart, dropped[table], settings.max_rejected, hints.get(table, "")
+        )
         counts[table]["emptied"] = emptied(read)
     for table, rows in kept.items():
         written = write(engine, rows, out / f"{table}.parquet")
         assert written == counts[table]["kept"], f"{table}: {written} rows were written"
     engine.write(watched.order_by(IDS), out / "watched.parquet")
-    everything = ibis.union(*dropped.values()).order_by("table", "file", "row")
-    engine.write(everything, out / "rejected.parquet")
-    return counts
+    write_rejected(engine, dropped, found.whole, out / "rejected.parquet")
+    return counts | ({"assumed": assumed} if assumed else {})
 
 
 def main() -> None:
@@ -195,6 +227,8 @@ def main() -> None:
     config = load()
     with replacing(CLEAN) as out, connect(config.engine) as engine:
         counts = clean(config.dataset, config.clean, engine, RAW, out)
+    for assumption in counts.get("assumed", []):
+        print(f"clean: {assumption}")
     replace_json(METRICS / "clean.json", counts)
 
 

@@ -16,7 +16,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from pipeline.arrays import Array, Floats, Ints, indicators
-from pipeline.artifact.folder import model_digest
+from pipeline.artifact.folder import model_digest, read_scale
 from pipeline.artifact.intervals import load_intervals
 from pipeline.config import load
 from pipeline.errors import run_stage
@@ -77,7 +77,7 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     user = rows["user"]
     prediction, tails = lists.chances.of_pairs(user, rows["item"])
     likelihood = lists.chances.log_likelihood(tails, rating)
-    held, width = intervals.held(load_intervals(model), tails, rating, rows, scorer.scale[0])
+    held, width = intervals.held(load_intervals(model), tails, rating, rows, scorer.scale)
     measured = measure(rating, prediction, user, bootstrap, likelihood)
     compared = compare(prediction - rating, rating, user, baselines, bootstrap)
     test = ranking.Test(user, rows["item"], rating)
@@ -91,7 +91,7 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
         "ranking": rank(settings, features, test, prediction, baselines, lists, bootstrap),
         "leaks": baselines.leaks,
     }
-    segmentations = segments.segmentations(rows, rating, features)
+    segmentations = segments.segmentations(rows, rating, scorer.scale, features)
     base = baselines.predictions["user_item_bias"][1] - rating
     tables = {
         "calibration": calibration(rating, prediction),
@@ -183,7 +183,7 @@ def noise_floor(download: Path) -> dict[str, float]:
 def main() -> None:
     """Run the stage on the settings in params.yaml."""
     config = load()
-    trained, scale = model_digest(MODEL), (config.dataset.min_rating, config.dataset.max_rating)
+    trained, scale = model_digest(MODEL), read_scale(MODEL)
     curve = pd.read_csv(PLOTS / "learning_curve.csv")
     # Small matrix products: with two BLAS threads and a busy core they take ten times as long.
     with runs.run(config, trained) as run, threadpool_limits(1):
@@ -191,7 +191,7 @@ def main() -> None:
         results.figures.update(noise_floor(METRICS / "download.json"))
         lists = results.figures["ranking"]["catalogue"]
         drawn = pictures.draw(curve, results.tables, lists, scale)
-        page = report.page(config, results.figures, results.tables, drawn, METRICS)
+        page = report.page(config, results.figures, results.tables, drawn, scale, METRICS)
         logs.log_test(config, results.figures, drawn, page)
         if champion.has_model(run.info.run_id):  # a run that this stage opened has none
             champion.challenge(config, run, results.tested)

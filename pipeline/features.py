@@ -39,9 +39,11 @@ def entities(attributes: ibis.Table, train: ibis.Table, name: str) -> ibis.Table
 
     Returns:
         The attributes with ``{name}``, the row index from 1, and ``{name}_sum`` and
-        ``{name}_count``, sum and number of the training ratings: all int32.
+        ``{name}_count``, sum and number of the training ratings: all int32, but the sum float64 if
+        ratings are no whole numbers.
     """
     key = f"{name}_id"
+    exact = "int32" if train.rating.type().is_integer() else "float64"
     totals = train.group_by(key).agg(total=_.rating.sum(), n=_.rating.count())
     rows = attributes.outer_join(totals, key)
     rows = rows.mutate(**{key: ibis.coalesce(rows[key], rows[f"{key}_right"])}).drop(f"{key}_right")
@@ -49,7 +51,7 @@ def entities(attributes: ibis.Table, train: ibis.Table, name: str) -> ibis.Table
     return rows.mutate(
         **{
             name: index.cast("int32"),
-            f"{name}_sum": _.total.fill_null(0).cast("int32"),
+            f"{name}_sum": _.total.fill_null(0).cast(exact),
             f"{name}_count": _.n.fill_null(0).cast("int32"),
         }
     ).drop("total", "n")

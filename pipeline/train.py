@@ -16,6 +16,7 @@ from pipeline.arrays import Array, Floats
 from pipeline.artifact.draws import Kept
 from pipeline.artifact.folder import model_digest, read_ratings, write_model
 from pipeline.artifact.intervals import save_intervals
+from pipeline.artifact.scale import training_scale
 from pipeline.artifact.similar import save_similar
 from pipeline.artifact.watch import NO_CROSSES, Join, save_join, save_watch
 from pipeline.config import load
@@ -87,9 +88,9 @@ def mixed(
     """Fit how much the network and each member count in a prediction; return it by name."""
     assert config.posterior is not None
     names = config.posterior.members
-    scale = config.dataset.min_rating, config.dataset.max_rating
+    scale = training_scale(config.dataset, FEATURES)
     pairs, rating = valid
-    parts = Network(*network, scale[0]), Factors(kept, scale[0])
+    parts = Network(*network, scale), Factors(kept, scale)
     fitted = fit_shares(*parts, len(names), scale, (pairs["user"], pairs["item"]), rating)
     shares = dict(zip(["network", *names], fitted.tolist(), strict=True))
     logs.log_shares(shares)

@@ -62,6 +62,30 @@ class Kept(NamedTuple):
     counts: LogScale
 
 
+def in_points(kept: Kept, step: float) -> Kept:
+    """Turn weights that predict ratings in steps of the scale into those that predict ratings.
+
+    What predictions are a sum of, a user's weights and the titles' biases, is multiplied by
+    ``step``. Titles' embeddings stay: they are multiplied by a user's weights.
+    """
+    bias = np.ones(kept.draws[0].items.shape[1], np.float32)
+    bias[kept.layout.embedding :] = step
+    draws = [
+        Draw(
+            users=draw.users * draw.users.dtype.type(step),
+            items=draw.items * bias.astype(draw.items.dtype),
+            map=draw.map * bias,
+            user_map=draw.user_map * np.float32(step),
+            precision=draw.precision / np.float32(step**2),
+            noise=draw.noise / np.float32(step**2),
+            cuts=draw.cuts * np.float32(step),
+            intercept=np.asarray(draw.intercept * np.float32(step)),
+        )
+        for draw in kept.draws
+    ]
+    return kept._replace(draws=draws)
+
+
 def save_draws(kept: Kept, path: Path, **more: Any) -> None:
     """Write the kept draws, and more arrays by name, to one .npz file."""
     fields: dict[str, Any] = {

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.arrays import Array
 from pipeline.artifact.draws import Kept, save_draws
+from pipeline.artifact.scale import Scale, training_scale
 from pipeline.errors import UserError
 from pipeline.files import replace_json
 from pipeline.settings.sections import Config
@@ -58,6 +59,7 @@ def write_model(
         "posterior": asdict(config.posterior) if config.posterior else None,
         "min_rating": config.dataset.min_rating,
         "max_rating": config.dataset.max_rating,
+        "rating_step": training_scale(config.dataset, features).step,
     }
     replace_json(folder / SETTINGS, settings)
 
@@ -92,7 +94,7 @@ def _mapped(path: Path, *names: str) -> list[Array]:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Read the settings of a model: model, posterior, min_rating, max_rating.
+    """Read the settings of a model: model, posterior, min_rating, max_rating, rating_step.
 
     Raises:
         UserError: ``folder`` holds no model.
@@ -101,6 +103,16 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder.resolve()}: no trained model here; `dvc repro` makes one.")
     settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     return settings
+
+
+def read_scale(folder: Path) -> Scale:
+    """Read the scale of the ratings that a model learned.
+
+    Raises:
+        UserError: ``folder`` holds no model.
+    """
+    settings = read_settings(folder)
+    return Scale(*(settings[name] for name in ("min_rating", "max_rating", "rating_step")))
 
 
 def model_digest(folder: Path) -> str:

@@ -6,12 +6,13 @@ import numpy as np
 
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.artifact.intervals import Intervals
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation.metrics import Bootstrap
 from pipeline.recommender.intervals import Known, interval, levels
 
 
 def held(
-    stored: Intervals, tails: Array, rating: Floats, rows: dict[str, Array], lowest: int
+    stored: Intervals, tails: Array, rating: Floats, rows: dict[str, Array], scale: Scale
 ) -> tuple[Floats, Floats]:
     """Return whether each rating is in its interval (1 or 0), and how wide that is: [n] each.
 
@@ -20,11 +21,11 @@ def held(
         tails: chance of more than each grade but the highest [n, grades - 1].
         rating: the ratings [n].
         rows: user, item, user_count and item_count of each [n].
-        lowest: lowest rating of the scale.
+        scale: the scale of the ratings.
     """
     spreads = stored.users[rows["user"]], stored.titles[rows["item"]]
     known = Known(rows["user_count"], rows["item_count"], *spreads)
-    low, high = interval(tails, levels(stored, known), lowest)
+    low, high = interval(tails, levels(stored, known), scale)
     return ((low <= rating) & (rating <= high)).astype(np.float64), high - low
 
 

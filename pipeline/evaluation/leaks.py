@@ -72,7 +72,7 @@ def histories(tables: Tables) -> int:
         for figure, weights in (("sum", train["rating"]), ("count", None)):
             stored = tables.sums[f"{name}_{figure}"]
             right = np.bincount(train[name], weights, len(stored))
-            wrong += int(np.count_nonzero(stored != right))
+            wrong += int(np.count_nonzero(~np.isclose(stored, right, rtol=1e-9, atol=1e-6)))
     return wrong
 
 
@@ -192,9 +192,9 @@ def _test_rows(rating: Ints, tables: Tables) -> tuple[dict[str, Array], Floats]:
     """
     rows, test_rating = tables.rows("test")
     train = tables.parts["train"]
-    change = rating.astype(np.int64) - train["rating"]
+    change = rating.astype(np.float64) - train["rating"]
     for name, side in (("user", tables.users), ("item", tables.items)):
-        changes = np.bincount(train[name], change, len(side.numbers)).astype(np.int32)
+        changes = np.bincount(train[name], change, len(side.numbers))
         rows[f"{name}_sum"] = rows[f"{name}_sum"] + changes[rows[name]]
     return rows, test_rating
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation.labels import NAMES
 from pipeline.evaluation.lists import TOP
 from pipeline.evaluation.segments import HISTORY, KINDS, POPULARITY
@@ -25,7 +26,7 @@ def draw(
     curve: pd.DataFrame,
     tables: dict[str, pd.DataFrame],
     lists: Mapping[str, Any],
-    scale: tuple[int, int],
+    scale: Scale,
 ) -> dict[str, Figure]:
     """Return all pictures by name.
 
@@ -33,7 +34,7 @@ def draw(
         curve: the learning curve of the network.
         tables: tables of the plots, by name.
         lists: figures of the lists from the whole catalogue, by name.
-        scale: lowest and highest rating.
+        scale: the scale of the ratings.
     """
     drawn = {
         "learning_curve": learning_curve(curve),
@@ -67,15 +68,16 @@ def learning_curve(curve: pd.DataFrame) -> Figure:
     return figure
 
 
-def calibration(groups: pd.DataFrame, scale: tuple[int, int]) -> Figure:
+def calibration(groups: pd.DataFrame, scale: Scale) -> Figure:
     """Draw mean rating against mean prediction of the quantile groups of test rows."""
     figure, axes = canvas("Calibration (test)", "mean prediction", "mean rating")
-    axes.plot(scale, scale, color=GREY, linestyle=":", label="perfectly calibrated")
+    ends = scale.low, scale.high
+    axes.plot(ends, ends, color=GREY, linestyle=":", label="perfectly calibrated")
     axes.plot(
         groups.predicted, groups.actual, color=BLUE, marker="o",
         label=f"{len(groups)} groups of about {groups.n.median():,.0f} ratings",
     )  # fmt: skip
-    axes.set(xlim=scale, ylim=scale, aspect="equal")
+    axes.set(xlim=ends, ylim=ends, aspect="equal")
     axes.legend(frameon=False)
     return figure
 

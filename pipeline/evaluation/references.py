@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.arrays import Array, Floats, Ints
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation import baselines, leaks, rivals
 from pipeline.evaluation.baselines import Biases, Pairs
 from pipeline.evaluation.lists import Score, on_lists
@@ -39,14 +40,12 @@ class References(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def references(
-    features: Path, scale: tuple[int, int], bootstrap: Bootstrap, max_ratings: int
-) -> References:
+def references(features: Path, scale: Scale, bootstrap: Bootstrap, max_ratings: int) -> References:
     """Run the leak probes, then fit the baselines and the rivals.
 
     Args:
         features: folder of the feature tables; as it is a cache key, its contents must not change.
-        scale: lowest and highest rating.
+        scale: the scale of the ratings.
         bootstrap: for the intervals; its seed also draws the sample of users.
         max_ratings: approximate limit on the ratings that the slower of them learn from.
 
@@ -68,7 +67,7 @@ def references(
     of_sampled = sampled[rows["user"]]
     for name, values in _slower(tables, pairs, biases, sampled).items():
         predictions[name] = of_sampled, values
-    clipped = {n: (mask, np.clip(values, *scale)) for n, (mask, values) in predictions.items()}
+    clipped = {n: (mask, scale.clip(values)) for n, (mask, values) in predictions.items()}
     user, item = (
         np.concatenate(both) for both in zip((pairs.user, pairs.item), tables.watched, strict=True)
     )

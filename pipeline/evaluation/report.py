@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation.labels import NAMES
 from pipeline.evaluation.leaks import MAX_GAIN, MIN_RATIO
 from pipeline.evaluation.segments import TABLES
-from pipeline.recommender.grades import lowest_liked
 from pipeline.settings.sections import Config
 
 FIGURES = {  # name: title, unit, meaning
@@ -53,6 +53,7 @@ def page(
     figures: dict[str, Any],
     tables: dict[str, pd.DataFrame],
     drawn: dict[str, Figure],
+    scale: Scale,
     metrics: Path,
 ) -> str:
     """Return the HTML of the page.
@@ -62,6 +63,7 @@ def page(
         figures: contents of metrics/evaluate.json.
         tables: tables of the plots, by name.
         drawn: pictures, by name.
+        scale: the scale of the ratings.
         metrics: folder with clean.json and train.json, the figures of earlier stages.
     """
     environment = Environment(
@@ -75,7 +77,6 @@ def page(
     environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
     environment.filters["png"] = _png
     environment.filters["count"] = lambda value: f"{value:,}"
-    scale = config.dataset.min_rating, config.dataset.max_rating
     stages = {
         name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("clean", "train")
@@ -89,7 +90,7 @@ def page(
         described=FIGURES,
         segments=pd.concat(tables[name] for name in TABLES).to_dict("records"),
         pictures=[(drawn[name], text) for name, text in PICTURES.items() if name in drawn],
-        lowest_liked=lowest_liked(scale),
+        lowest_liked=f"{scale.rating(scale.liked):g}",
         max_gain=MAX_GAIN,
         min_ratio=MIN_RATIO,
     )

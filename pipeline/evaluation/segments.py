@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Array, Floats, Ints
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation.metrics import Bootstrap, percentiles
 
 HISTORY, POPULARITY = "training ratings of the user", "training ratings of the title"
@@ -126,12 +127,15 @@ def _figures(sums: Floats) -> dict[str, Floats]:
         }
 
 
-def segmentations(rows: dict[str, Array], rating: Floats, features: Path) -> Iterator[Segmentation]:
+def segmentations(
+    rows: dict[str, Array], rating: Floats, scale: Scale, features: Path
+) -> Iterator[Segmentation]:
     """Yield the divisions of the test rows: by training counts, kinds of title, and true rating.
 
     Args:
         rows: columns of the test rows [n].
-        rating: their ratings [n].
+        rating: their ratings [n]; each counts as the nearest grade.
+        scale: the scale of the ratings.
         features: folder of the feature tables.
     """
     every = np.arange(len(rating))
@@ -143,9 +147,9 @@ def segmentations(rows: dict[str, Array], rating: Floats, features: Path) -> Ite
     for by in KINDS:
         yield _by_title(by, titles[by], rows["item"])
 
-    grades = np.unique(rating.astype(int))
-    codes = np.searchsorted(grades, rating.astype(int))
-    yield Segmentation("true rating", [str(grade) for grade in grades], every, codes)
+    grades, codes = np.unique(scale.grade(rating), return_inverse=True)
+    names = [f"{scale.rating(grade):g}" for grade in grades]
+    yield Segmentation("true rating", names, every, codes)
 
 
 def count_classes(count: Ints) -> tuple[list[str], Ints]:

@@ -5,8 +5,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pipeline.artifact.scale import Scale
 from pipeline.recommender.catalogue import caption
-from pipeline.recommender.grades import lowest_liked
 from pipeline.recommender.reasons import KNOWN_BY_MANY
 
 STYLE = Path(__file__).with_name("page.css")
@@ -14,7 +14,6 @@ ACCENT = "#1f9a8c"  # as in the style
 FULL = 0.4  # a bar is as high as the picture at this chance, or at the highest if that is more
 PEOPLE = ("You", "The other one")
 Title = dict[str, Any]  # as Recommender.recommend describes it
-Scale = tuple[int, int]
 
 
 def card(rank: int, title: Title, scale: Scale, note: str = "") -> str:
@@ -23,7 +22,7 @@ def card(rank: int, title: Title, scale: Scale, note: str = "") -> str:
     Args:
         rank: its place on the list.
         title: as ``Recommender.recommend`` describes it.
-        scale: lowest and highest rating.
+        scale: the scale of the ratings.
         note: what else to say of the title.
     """
     liked = f'<div class="liked">{_liked(title, scale)}</div>'
@@ -49,11 +48,11 @@ def card_for_two(rank: int, title: Title, scale: Scale) -> str:
 
 def picture(title: Title, scale: Scale) -> str:
     """Draw how likely each rating is: a bar for each, those of the interval in full colour."""
-    grades, full = range(scale[0], scale[1] + 1), max(FULL, *title["grades"])
+    grades, full, half = scale.values, max(FULL, *title["grades"]), scale.step / 2
     bars = "".join(
-        f'<i class="{"in" if title["low"] - 0.5 <= grade <= title["high"] + 0.5 else ""}"'
+        f'<i class="{"in" if title["low"] - half <= grade <= title["high"] + half else ""}"'
         f' title="{share:.0%}">'
-        f'<u style="--part:{share / full:.3f}"></u>{grade}</i>'
+        f'<u style="--part:{share / full:.3f}"></u>{grade:g}</i>'
         for grade, share in zip(grades, title["grades"], strict=True)
     )
     return f'<div class="grades" role="img" aria-label="{spoken(title, scale)}">{bars}</div>'
@@ -61,16 +60,16 @@ def picture(title: Title, scale: Scale) -> str:
 
 def spoken(title: Title, scale: Scale) -> str:
     """Say in words how likely each rating is."""
-    grades = zip(range(scale[0], scale[1] + 1), title["grades"], strict=True)
-    shares = ", ".join(f"{share:.0%} for {grade}" for grade, share in grades)
+    grades = zip(scale.values, title["grades"], strict=True)
+    shares = ", ".join(f"{share:.0%} for {grade:g}" for grade, share in grades)
     return f"How likely each rating is: {shares}. {_between(title)}."
 
 
 def interval(title: Title, scale: Scale) -> str:
     """Draw a prediction as a dot, and its interval as a line."""
-    length = scale[1] - scale[0]
+    length = scale.high - scale.low
     low, middle, high = (
-        100 * (title[name] - scale[0]) / length for name in ("low", "prediction", "high")
+        100 * (title[name] - scale.low) / length for name in ("low", "prediction", "high")
     )
     words = f"Rating {title['prediction']:.1f}, {_between(title)}"
     return (
@@ -87,7 +86,7 @@ def _between(title: Title) -> str:
 
 def _liked(title: Title, scale: Scale) -> str:
     """Say how likely one likes a title."""
-    what = f"that you like it <span>({lowest_liked(scale)} or more)</span>"
+    what = f"that you like it <span>({scale.rating(scale.liked):g} or more)</span>"
     return f"<b>{_percent(title['liked'])}</b> {what}"
 
 

@@ -47,8 +47,8 @@ def away() -> set[int]:
 def told(recommender: Recommender) -> Told:
     """Return what the visitor tells of themselves."""
     ids = sorted(str(recommender.catalogue.ids.of_row[row]) for row in away())
-    least, lowest = st.session_state.get("least"), recommender.scorer.scale[0]
-    return Told(tuple(mine().values()), tuple(ids), least if least and least > lowest else None)
+    least, lowest = st.session_state.get("least"), recommender.scorer.scale.low
+    return Told(tuple(mine().values()), tuple(ids), None if least == lowest else least)
 
 
 @st.cache_resource(max_entries=PEOPLE, show_spinner=False)
@@ -94,7 +94,7 @@ def keep_rating(recommender: Recommender, row: int, rating: float | None) -> Non
 
 def ask_rating(recommender: Recommender, row: int, section: str) -> None:
     """Show buttons to rate a title; choosing the same rating again takes it off the list."""
-    key, (low, high) = f"{section}-{row}", recommender.scorer.scale
+    key, scale = f"{section}-{row}", recommender.scorer.scale
 
     def keep() -> None:
         keep_rating(recommender, row, st.session_state[key])
@@ -103,10 +103,10 @@ def ask_rating(recommender: Recommender, row: int, section: str) -> None:
 
     rating = mine()[row].rating if row in mine() else None
     # A title may be rated in two sections; both must show the same rating.
-    st.session_state[key] = None if rating is None else round(rating)
+    st.session_state[key] = None if rating is None else scale.values[int(scale.grade(rating))]
     st.pills(
-        f"Your rating of {recommender.catalogue.name(row)}", list(range(low, high + 1)), key=key,
-        on_change=keep, label_visibility="collapsed",
+        f"Your rating of {recommender.catalogue.name(row)}", scale.values, key=key,
+        format_func="{:g}".format, on_change=keep, label_visibility="collapsed",
     )  # fmt: skip
 
 

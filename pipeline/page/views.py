@@ -155,7 +155,6 @@ def judge(recommender: Recommender, row: int, section: str) -> None:
 def yours(recommender: Recommender, _: Told, __: Asked) -> None:
     """Show the visitor's list: ratings, and what counts."""
     mine, away = lists.mine(), lists.away()
-    low, high = recommender.scorer.scale
     st.caption(
         "Change a rating, or choose it again to take the title off your list. What does not count "
         "says nothing of your taste, and is not recommended either."
@@ -163,7 +162,8 @@ def yours(recommender: Recommender, _: Told, __: Asked) -> None:
     left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
     query = left.text_input("Find a title on your list", key="find", persist_state="session")
     right.select_slider(
-        "Ratings count from", list(range(low, high + 1)), key="least", persist_state="session",
+        "Ratings count from", recommender.scorer.scale.values, key="least",
+        format_func="{:g}".format, persist_state="session",
         help="Titles that you rated lower are taken out of account.",
     )  # fmt: skip
     names = {row: recommender.catalogue.name(row).lower() for row in [*mine, *away]}

@@ -63,17 +63,17 @@ class Details:
 
         Returns:
             ``prediction``, ``low``, ``high`` and ``liked``, and the chance of each grade,
-            ``grade_1``, ``grade_2`` and so on: float [n] each.
+            ``grade_1``, ``grade_2`` and so on on a scale from 1: float [n] each.
         """
         (prediction, tails), stored = self.lists.chances.of_pairs(user, item), self.intervals
         counts = self.user_counts[user], self.catalogue.raters[item]
         known = Known(*counts, stored.users[user], stored.titles[item])
         scale = self.lists.scorer.scale
-        low, high = interval(tails, levels(stored, known), scale[0])
-        named = zip(range(scale[0], scale[1] + 1), _grades(tails).T, strict=True)
+        low, high = interval(tails, levels(stored, known), scale)
+        named = zip(scale.values, _grades(tails).T, strict=True)
         columns = {"prediction": prediction, "low": low, "high": high}
         columns["liked"] = tails[:, self.lists.chances.liked]
-        return columns | {f"grade_{grade}": share for grade, share in named}
+        return columns | {f"grade_{grade:g}": share for grade, share in named}
 
     def ends(self, person: Person, rows: Ints, outlook: Outlook) -> tuple[Floats, Floats]:
         """(18): return the ends of the intervals of a user's ratings of some titles: [n] each."""
@@ -85,7 +85,7 @@ class Details:
             of_user = float(spreads(whole, person.residual, 1, float(stored.mean))[0])
         counts = np.array(count), self.catalogue.raters[rows]
         known = Known(*counts, np.array(of_user), stored.titles[rows])
-        return interval(outlook.tails, levels(stored, known), self.lists.scorer.scale[0])
+        return interval(outlook.tails, levels(stored, known), self.lists.scorer.scale)
 
 
 def _grades(tails: Array) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.arrays import Array, Ints
 from pipeline.artifact.draws import Draw, Kept
+from pipeline.artifact.scale import Scale
 from pipeline.recommender.grades import latent_scores
 
 
@@ -37,7 +38,7 @@ class Factors:
 
     Args:
         kept: the stored weights.
-        lowest: lowest rating of the scale.
+        scale: the scale of the ratings.
 
     Attributes:
         draws: the draws.
@@ -51,8 +52,8 @@ class Factors:
         counts: scale of users' log-counts (7).
     """
 
-    def __init__(self, kept: Kept, lowest: int) -> None:
-        self.draws, self.layout, self.lowest = kept.draws, kept.layout, lowest
+    def __init__(self, kept: Kept, scale: Scale) -> None:
+        self.draws, self.layout, self.scale = kept.draws, kept.layout, scale
         self.basis, self.power, self.counts = kept.basis, kept.power, kept.counts
         self.attributes = kept.attributes[:, kept.crossed]
         self.labels = [kept.labels[column] for column in kept.crossed]

@@ -101,7 +101,7 @@ class _Regression:
     def __init__(self, factors: Factors, item: Ints, rating: Floats, listed: Ints) -> None:
         self.design = _design(factors, item).astype(np.float64)
         self.offset = factors.offset[:, item].astype(np.float64)
-        self.rating, self.grade = rating, np.rint(rating - factors.lowest).astype(int)
+        self.rating, self.grade = rating, factors.scale.grade(rating)
         columns = _prior_columns(factors, listed, len(item))
         self.prior_mean = np.array([columns @ draw.user_map for draw in factors.draws], np.float64)
         self.precision = np.array([draw.precision for draw in factors.draws], np.float64)

@@ -12,7 +12,6 @@ import numpy as np
 from scipy.special import ndtr
 
 from pipeline.arrays import Array, Floats, Ints
-from pipeline.recommender.grades import lowest_liked
 from pipeline.recommender.scorer import Scorer, Taste
 
 PAIRS = 2048  # pairs at a time: bounds memory
@@ -40,15 +39,15 @@ class GradeChances:
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
-        self.liked = lowest_liked(scorer.scale) - scorer.scale[0] - 1  # column of the tails
+        self.liked = scorer.scale.liked - 1  # column of the tails
 
     @cached_property
     def _cuts(self) -> Array:
         """Thresholds between the grades: those of the network, then of each draw: [1 + draws, g].
 
-        Where ratings are numbers, a grade is what lies within half a point of it.
+        Where ratings are numbers, a grade is what lies within half a step of it.
         """
-        halves = np.arange(*self.scorer.scale, dtype=np.float32) + 0.5
+        halves = self.scorer.scale.midpoints
         draws = self.scorer.posterior.draws if self.scorer.posterior else []
         cuts = [halves, *(draw.cuts if len(draw.cuts) else halves for draw in draws)]
         return np.stack(cuts).astype(np.float32)
@@ -67,8 +66,8 @@ class GradeChances:
         graded = np.zeros(len(score), bool)
         if scorer.posterior:
             graded[1:] = [len(draw.cuts) > 0 for draw in scorer.posterior.draws]
-        values = np.clip(score, *scorer.scale)
-        values[graded] = scorer.scale[0] + tails[graded].sum(2)
+        values = scorer.scale.clip(score)
+        values[graded] = scorer.scale.rating(tails[graded].sum(2))
         shares = self._shares
         return Outlook(shares @ values, np.tensordot(shares, tails, 1))
 
@@ -115,19 +114,17 @@ class GradeChances:
     def of_pairs(self, user: Ints, item: Ints) -> Outlook:
         """Return the outlook of pairs, rows of the two tables [n]."""
         scorer, cuts, shares = self.scorer, self._cuts, self._shares
+        scale = scorer.scale
 
         def part(start: int) -> Outlook:
             some = user[start : start + PAIRS], item[start : start + PAIRS, None]
             network, draws = scorer.latent_pairs(*some)
             tails = shares[0] * self._network_tails(network[:, 0], cuts[0])
-            value = shares[0] * np.clip(network[:, 0], *scorer.scale)
+            value = shares[0] * scale.clip(network[:, 0])
             for (draw, score, noise), cut, share in zip(draws, cuts[1:], shares[1:], strict=True):
                 own = ndtr((score - cut) * np.sqrt(noise))
                 tails += share * own
-                graded = len(draw.cuts) > 0
-                exact = (
-                    scorer.scale[0] + own.sum(1) if graded else np.clip(score[:, 0], *scorer.scale)
-                )
+                exact = scale.rating(own.sum(1)) if len(draw.cuts) else scale.clip(score[:, 0])
                 value += share * exact
             return Outlook(value.astype(np.float32), tails.astype(np.float32))
 
@@ -146,10 +143,10 @@ class GradeChances:
 
         Args:
             tails: chance of more than each grade but the highest [n, grades - 1].
-            rating: the ratings, whole numbers on the scale [n].
+            rating: the ratings, on the scale [n]; each counts as the nearest grade.
         """
         above = complete(tails)
-        grade, rows = (rating - self.scorer.scale[0]).astype(int), np.arange(len(rating))
+        grade, rows = self.scorer.scale.grade(rating), np.arange(len(rating))
         chance = above[rows, grade] - above[rows, grade + 1]
         return np.log(np.maximum(chance, MIN_PROBABILITY))
 

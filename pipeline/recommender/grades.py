@@ -4,13 +4,12 @@ A rating is an ordered grade: the latent score plus normal noise falls between t
 (``cuts``). Numbers in parentheses are those of the equations in docs/model.md.
 """
 
-import math
-
 import numpy as np
 from scipy.special import erf, ndtr
 
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.artifact.formulas import FAR, Layout
+from pipeline.artifact.scale import Scale
 
 # With a cubic between 8 knots per unit of erf's argument, tabulated at 32 steps between knots, the
 # error of a rating stays below 2e-5.
@@ -19,19 +18,13 @@ REACH = 5.0  # units of erf's argument; beyond, erf is 1 to within 2e-12
 TAIL = 40.0  # standard deviations; beyond, the normal density is 0 in float64
 
 
-def lowest_liked(scale: tuple[int, int]) -> int:
-    """Return the lowest rating that counts as liked: in the upper quarter of the scale."""
-    low, high = scale
-    return math.ceil(low + 0.75 * (high - low))
-
-
-def gains(rating: Floats, scale: tuple[int, int]) -> Ints:
-    """Return what each rating is worth in a list: 1 for the lowest that is liked, 2 for the next.
+def gains(rating: Floats, scale: Scale) -> Ints:
+    """Return what each rating is worth in a list: 1 for the lowest liked one, 2 for the next grade.
 
     Returns:
         int64 [n], 0 where the title was not liked.
     """
-    return np.maximum(rating.astype(np.int64) - lowest_liked(scale) + 1, 0)
+    return np.maximum(scale.grade(rating) - scale.liked + 1, 0)
 
 
 def latent_scores(
@@ -62,22 +55,22 @@ def latent_scores(
     return score
 
 
-def expected(score: Array, noise: Array, cuts: Array, scale: tuple[int, int]) -> Array:
+def expected(score: Array, noise: Array, cuts: Array, scale: Scale) -> Array:
     """(2): return the expected ratings given latent scores.
 
     Args:
         score: latent scores, of any shape.
         noise: precision of the noise; broadcasts to the shape of ``score``.
         cuts: thresholds between grades; empty for a model whose ratings are the scores themselves.
-        scale: lowest and highest rating.
+        scale: the scale of the ratings.
     """
     if not len(cuts):
-        return np.clip(score, *scale)
+        return scale.clip(score)
     root = np.sqrt(noise / 2)
     total = np.zeros_like(score)
     for cut in cuts:
         total += erf((score - cut) * root)
-    return scale[0] + (total + len(cuts)) / 2
+    return scale.rating((total + len(cuts)) / 2)
 
 
 def standardised_bounds(
@@ -124,10 +117,10 @@ class ExpectedCurve:
     Args:
         noise: precision of the user's noise.
         cuts: thresholds between grades, at least one.
-        scale: lowest and highest rating.
+        scale: the scale of the ratings.
     """
 
-    def __init__(self, noise: float, cuts: Array, scale: tuple[int, int]) -> None:
+    def __init__(self, noise: float, cuts: Array, scale: Scale) -> None:
         root = float(noise / 2) ** 0.5
         self.low = float(cuts.min()) - REACH / root
         step = 1 / (KNOTS * root)
@@ -135,7 +128,7 @@ class ExpectedCurve:
         score = self.low + step * np.arange(knots)
         value = expected(score, np.array(noise, np.float64), cuts, scale)
         density = np.exp(-(((score[:, None] - cuts) * root) ** 2))
-        slope = density.sum(1) * root / np.sqrt(np.pi) * step
+        slope = density.sum(1) * root / np.sqrt(np.pi) * step * scale.step
         rise, before, after = np.diff(value), slope[:-1], slope[1:]
         hermite = [value[:-1], before, 3 * rise - 2 * before - after, before + after - 2 * rise]
         steps = np.arange(STEPS) / STEPS

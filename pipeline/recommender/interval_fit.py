@@ -10,6 +10,7 @@ from sklearn.linear_model import QuantileRegressor
 
 from pipeline.arrays import Array, Floats
 from pipeline.artifact.intervals import Intervals
+from pipeline.artifact.scale import Scale
 from pipeline.recommender.grade_chances import GradeChances, complete
 from pipeline.recommender.intervals import Known, spreads
 from pipeline.recommender.scorer import Scorer
@@ -18,7 +19,7 @@ HELD = 0.8  # share of ratings that an interval shall hold
 ROWS = 10_000  # most validation rows that the level is fitted to
 
 
-def fit_coefficients(tails: Array, rating: Floats, lowest: int, known: Known) -> Floats:
+def fit_coefficients(tails: Array, rating: Floats, scale: Scale, known: Known) -> Floats:
     """Fit the coefficients of the level: float64 [5].
 
     A rating is in an interval of some level if it is at most so far from the middle of its
@@ -26,13 +27,13 @@ def fit_coefficients(tails: Array, rating: Floats, lowest: int, known: Known) ->
 
     Args:
         tails: chance of more than each grade but the highest, of validation rows [n, grades - 1].
-        rating: their ratings, whole numbers [n].
-        lowest: lowest rating of the scale.
+        rating: their ratings [n].
+        scale: the scale of the ratings.
         known: what the level depends on.
     """
     step = -(-len(rating) // ROWS)
     above, rows = complete(tails[::step]), np.arange(len(rating[::step]))
-    grade = (rating[::step] - lowest).astype(int)
+    grade = scale.grade(rating[::step])
     middle = (above[rows, grade] + above[rows, grade + 1]) / 2  # half of its own grade is below it
     columns = known.columns()[::step]
     line = QuantileRegressor(quantile=HELD, alpha=0).fit(columns, np.abs(1 - 2 * middle))
@@ -58,5 +59,5 @@ def fit_intervals(
     u, i = pairs["user"], pairs["item"]
     known = Known(users[u], titles[i], of_users[u], of_titles[i])
     tails = GradeChances(scorer).of_pairs(u, i).tails
-    coefficients = fit_coefficients(tails, rating, scorer.scale[0], known)
+    coefficients = fit_coefficients(tails, rating, scorer.scale, known)
     return Intervals(coefficients, of_users, of_titles, np.array(mean))

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.arrays import Array, Floats, Ints
 from pipeline.artifact.intervals import Intervals
+from pipeline.artifact.scale import Scale
 from pipeline.recommender.grade_chances import complete
 
 PSEUDO_COUNT = 20.0  # usual squared residuals that are added to those of a user or title
@@ -59,15 +60,15 @@ def levels(intervals: Intervals, known: Known) -> Floats:
     return np.clip(constant + known.columns() @ np.array(weights), *LEVELS)
 
 
-def interval(tails: Array, level: Floats, lowest: int) -> tuple[Floats, Floats]:
+def interval(tails: Array, level: Floats, scale: Scale) -> tuple[Floats, Floats]:
     """Return the ends of the central interval of each distribution: [n] each.
 
-    A grade's chance is spread evenly between half a point below and half a point above it.
+    A grade's chance is spread evenly between half a step below and half a step above it.
 
     Args:
         tails: chance of more than each grade but the highest [n, grades - 1].
         level: chance between the two ends of each [n].
-        lowest: lowest rating of the scale.
+        scale: the scale of the ratings.
     """
     below, rows = 1 - complete(tails), np.arange(len(tails))
     ends = []
@@ -75,5 +76,5 @@ def interval(tails: Array, level: Floats, lowest: int) -> tuple[Floats, Floats]:
         grade = np.clip((below < chance[:, None]).sum(1) - 1, 0, tails.shape[1])
         left, right = below[rows, grade], below[rows, grade + 1]
         inside = (chance - left) / np.maximum(right - left, 1e-9)
-        ends.append(np.clip(lowest + grade - 0.5 + inside, lowest, lowest + tails.shape[1]))
+        ends.append(scale.clip(scale.rating(grade - 0.5) + scale.step * inside))
     return ends[0], ends[1]

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from pipeline.arrays import Array, Floats, Ints
+from pipeline.artifact.scale import Scale
 from pipeline.recommender.factors import Factors
 from pipeline.recommender.grades import expected
 from pipeline.recommender.network import Network
@@ -18,7 +19,7 @@ def fit_shares(
     network: Network,
     posterior: Factors,
     members: int,
-    scale: tuple[int, int],
+    scale: Scale,
     pairs: tuple[Ints, Ints],
     rating: Floats,
 ) -> Floats:
@@ -28,7 +29,7 @@ def fit_shares(
         network: the trained network.
         posterior: the draws of all members, one member after the other, equally many of each.
         members: number of members.
-        scale: lowest and highest rating.
+        scale: the scale of the ratings.
         pairs: user and item of the validation rows: int32 [n] each.
         rating: their ratings [n].
     """
@@ -42,7 +43,7 @@ def fit_shares(
             for draw, score, noise in posterior.latent_pairs(*some)
         ]
         means = np.reshape(draws, (members, -1, len(some[0]))).mean(1)
-        parts.append(np.vstack([np.clip(network.pairs(*some), *scale)[:, 0], means]))
+        parts.append(np.vstack([scale.clip(network.pairs(*some))[:, 0], means]))
     return shares(np.concatenate(parts, 1), rating[::step])
 
 

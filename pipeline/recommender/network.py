@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.arrays import Array, Ints
 from pipeline.artifact.draws import Kept
 from pipeline.artifact.formulas import hashed_cross
+from pipeline.artifact.scale import Scale
 from pipeline.recommender.factors import Factors
 
 CHUNK = 2048  # titles sent through the layers at a time: small enough for the CPU's cache
@@ -22,15 +23,15 @@ class Network:
     Args:
         kept: the weights of users and titles.
         arrays: the other arrays by name.
-        lowest: lowest rating of the scale.
+        scale: the scale of the ratings.
 
     Attributes:
         factors: the weights of users and titles, as one draw.
         titles: rows of the item table; row 0 stands for any unknown title: int64 [titles].
     """
 
-    def __init__(self, kept: Kept, arrays: dict[str, Array], lowest: int) -> None:
-        self.factors = Factors(kept, lowest)
+    def __init__(self, kept: Kept, arrays: dict[str, Array], scale: Scale) -> None:
+        self.factors = Factors(kept, scale)
         self.titles = np.arange(len(kept.attributes))
         layers = range(sum(name.startswith("kernel") for name in arrays))
         self._layers = [(arrays[f"kernel{i}"], arrays[f"bias{i}"]) for i in layers]

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from pipeline.artifact.scale import Scale
 from pipeline.errors import UserError
 from pipeline.recommender.listed import STATUSES, Listed
 
@@ -29,7 +30,7 @@ WORDS = {status.replace("_", ""): status for status in STATUSES} | {
 Row = tuple[str, str, str, str]  # where in the file, id or name, rating, status
 
 
-def read(path: Path, scale: tuple[int, int]) -> list[Listed]:
+def read(path: Path, scale: Scale) -> list[Listed]:
     """Read a list from a file, as ``parse`` reads it from bytes.
 
     Raises:
@@ -41,7 +42,7 @@ def read(path: Path, scale: tuple[int, int]) -> list[Listed]:
         return parse(str(path), file.read(MAX_BYTES + 1), scale)
 
 
-def parse(name: str, data: bytes, scale: tuple[int, int]) -> list[Listed]:
+def parse(name: str, data: bytes, scale: Scale) -> list[Listed]:
     """Read a list from the bytes of a file; if a title occurs twice, its last row counts.
 
     Args:
@@ -49,7 +50,7 @@ def parse(name: str, data: bytes, scale: tuple[int, int]) -> list[Listed]:
         data: MyAnimeList's XML export, or CSV with the columns ``anime_id`` or ``title``, and
             ``rating`` or ``status`` or both; either may be gzipped. A title without a status is
             completed. 0 and -1 are no rating where the scale begins above them.
-        scale: lowest and highest rating.
+        scale: the scale of the ratings.
 
     Raises:
         UserError: the file cannot be read or has no titles; the message says what and where.
@@ -130,7 +131,7 @@ def _csv(name: str, text: str) -> Iterator[Row]:
         raise UserError(f"{name}, line {reader.line_num + 1}: not valid CSV: {error}.") from error
 
 
-def _rating(text: str, scale: tuple[int, int]) -> float | None:
+def _rating(text: str, scale: Scale) -> float | None:
     """Return the rating, None for none.
 
     Raises:
@@ -140,10 +141,10 @@ def _rating(text: str, scale: tuple[int, int]) -> float | None:
         rating = float(text) if text else None
     except ValueError:
         raise UserError(f"rating {text!r} is not a number.") from None
-    if rating is None or (rating in UNRATED and rating < scale[0]):
+    if rating is None or (rating in UNRATED and rating < scale.low):
         return None
-    if not scale[0] <= rating <= scale[1]:
-        raise UserError(f"rating {rating:g} is not from {scale[0]} to {scale[1]}.")
+    if not scale.low <= rating <= scale.high:
+        raise UserError(f"rating {rating:g} is not from {scale.low:g} to {scale.high:g}.")
     return rating
 
 

@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 from pipeline.arrays import Array, Ints
 from pipeline.artifact.draws import Draw, load_draws
-from pipeline.artifact.folder import DRAWS, NETWORK, read_settings
+from pipeline.artifact.folder import DRAWS, NETWORK, read_scale, read_settings
 from pipeline.artifact.similar import Similar, load_similar
 from pipeline.recommender.factors import Factors, UserWeights
 from pipeline.recommender.grades import ExpectedCurve, expected
@@ -49,7 +49,7 @@ class Scorer:
     """Predicts ratings.
 
     Attributes:
-        scale: lowest and highest rating.
+        scale: the scale of the ratings.
         n_users, n_titles: rows of the user table and of the item table; row 0 stands for any
             unknown user or title.
         network: the network.
@@ -65,14 +65,14 @@ class Scorer:
 
     def __init__(self, folder: Path) -> None:
         settings = read_settings(folder)
-        self.scale: tuple[int, int] = (settings["min_rating"], settings["max_rating"])
-        self.network = Network(*load_draws(folder / NETWORK), self.scale[0])
+        self.scale = read_scale(folder)
+        self.network = Network(*load_draws(folder / NETWORK), self.scale)
         self.n_titles = len(self.network.titles)
         self.posterior: Factors | None = None
         self.shares = np.zeros(0, np.float32)
         if settings["posterior"]:
             kept, arrays = load_draws(folder / DRAWS)
-            self.posterior, self.shares = Factors(kept, self.scale[0]), arrays["shares"]
+            self.posterior, self.shares = Factors(kept, self.scale), arrays["shares"]
         self.neighbours: Neighbours | None = None
         self.n_users = pq.read_metadata(folder / "users.parquet").num_rows
         if (found := load_similar(folder)) is not None:
@@ -115,12 +115,12 @@ class Scorer:
         def part(titles: slice) -> Array:
             network = self.network.predict(taste.user, taste.network.weights, titles)
             network += shift[titles]
-            mean = (1 - self.shares.sum()) * np.clip(network, *self.scale)
+            mean = (1 - self.shares.sum()) * self.scale.clip(network)
             if not self.posterior or not taste.draws:
                 return mean
             score = self.posterior.latent(taste.draws.weights, titles) + shift[titles]
             for curve, row, share in zip(curves, score, self.shares, strict=True):
-                mean += share * (curve(row) if curve else np.clip(row, *self.scale))
+                mean += share * (curve(row) if curve else self.scale.clip(row))
             return mean
 
         ends = np.linspace(0, self.n_titles, THREADS + 1).astype(int)
@@ -147,7 +147,7 @@ class Scorer:
             float32 [users, n], on the scale.
         """
         network, draws = self.latent_pairs(user, item)
-        total = (1 - self.shares.sum()) * np.clip(network, *self.scale)
+        total = (1 - self.shares.sum()) * self.scale.clip(network)
         for (draw, score, noise), share in zip(draws, self.shares, strict=True):
             total += share * expected(score, noise, draw.cuts, self.scale)
         return total

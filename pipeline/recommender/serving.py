@@ -107,7 +107,7 @@ class Recommendations(mlflow.pyfunc.PythonModel):
     def _counted(self, person: Person, params: dict[str, Any]) -> Person:
         """Take titles out of a person's account."""
         ignore, least = list(params["ignore"]), params["ignore_below"]
-        if not ignore and least <= self.recommender.scorer.scale[0]:
+        if not ignore and least <= self.recommender.scorer.scale.low:
             return person
         return self.recommender.without(person, ignore, least)
 
@@ -132,18 +132,19 @@ class Recommendations(mlflow.pyfunc.PythonModel):
             raise UserError(
                 f"{str(entry)[:99]} needs either anime_id or title, and rating or status."
             )
-        low, high = self.recommender.scorer.scale
+        scale = self.recommender.scorer.scale
         try:
             if anime is not None and (isinstance(anime, bool) or int(anime) != float(anime)):
                 raise ValueError(anime)
             of_title = str(title) if anime is None else str(int(anime))
             rating = None if value is None else float(value)
-            if rating is None or low <= rating <= high:
+            if rating is None or scale.low <= rating <= scale.high:
                 return Listed(of_title, rating, status_of(str(status or "")))
         except (TypeError, ValueError, OverflowError):
             pass
         raise UserError(
-            f"{str(entry)[:99]}: rating must be from {low} to {high}, and anime_id a whole number."
+            f"{str(entry)[:99]}: rating must be from {scale.low:g} to {scale.high:g}, and "
+            "anime_id a whole number."
         )
 
 

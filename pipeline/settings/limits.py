@@ -30,8 +30,8 @@ RENAMED = {  # keys of earlier versions: what to do with them
     "evaluate.sample": "it is called evaluate.max_baseline_ratings now",
 }
 LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest allowed value
-    "dataset.min_rating": (-100, 100),  # ratings are stored in one byte
-    "dataset.max_rating": (-100, 100),
+    "dataset.min_rating": (-1000, 1000),
+    "dataset.max_rating": (-1000, 1000),
     "clean.max_rejected": (0, 1),
     "features.seed": (0, 2**31),
     "features.test_share": (0.01, 0.9),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 BLOCKS = 16  # random blocks of training rows; a row's history is the ratings in earlier blocks
 HISTORY = ("user_sum", "user_count", "item_sum", "item_count")  # sums and counts of ratings
-ROW = ("user", "item", *HISTORY)  # a rating and the histories of its user and title, all int32
+ROW = ("user", "item", *HISTORY)  # a rating and the histories of its user and title
 
 
 def with_blocks(train: "ibis.Table", seed: int) -> "ibis.Table":
@@ -37,7 +37,7 @@ def with_earlier(train: Mapping[str, Array], rating: Array) -> dict[str, Array]:
         rating: the ratings to sum up [n]; shuffled ones in a leak probe.
 
     Returns:
-        The ROW columns: int32 [n].
+        The ROW columns: int32 [n]; sums are float64 if ratings are no whole numbers.
     """
     columns = {name: train[name] for name in ("user", "item")}
     for name in ("user", "item"):
@@ -55,10 +55,11 @@ def earlier(cell: Array, weights: Array | None = None) -> Array:
         weights: [n]; None to count rows.
 
     Returns:
-        int32 [n].
+        int32 [n], or float64 [n] if the weights are no integers.
     """
+    exact = np.int32 if weights is None or weights.dtype.kind == "i" else np.float64
     users = int(cell.max()) // BLOCKS + 1
     totals = np.bincount(cell, weights, minlength=users * BLOCKS).reshape(users, BLOCKS)
     before = np.zeros_like(totals)
     before[:, 1:] = totals.cumsum(axis=1)[:, :-1]
-    return before.ravel()[cell].astype(np.int32)
+    return before.ravel()[cell].astype(exact)

@@ -16,10 +16,16 @@ IDS = ["user_id", "item_id"]
 PAIR = [*IDS, "is_test"]
 
 
+def on_scale(rows: ibis.Table, dataset: Dataset) -> ibis.Value:
+    """Whether a rating is on the scale; null where there is none."""
+    ends = dataset.min_rating, dataset.max_rating  # rounded as the ratings are
+    low, high = (ibis.literal(float(end)).cast("float32") for end in ends)
+    return rows.rating.between(low, high)
+
+
 def usable(rows: ibis.Table, dataset: Dataset) -> ibis.Value:
     """Whether a row is valid by itself: it has both ids, and a rating on the scale."""
-    in_scale = rows.rating.between(dataset.min_rating, dataset.max_rating)
-    return _has_ids(rows) & in_scale.fill_null(False)
+    return _has_ids(rows) & on_scale(rows, dataset).fill_null(False)
 
 
 def unrated(rows: ibis.Table, dataset: Dataset) -> ibis.Value:
@@ -57,7 +63,7 @@ def ratings(
     title is kept as watched only if no row of either file rates it.
 
     Args:
-        rows: user_id, item_id, rating (int32, nullable), is_test, file and row.
+        rows: user_id, item_id, rating (float32, nullable), is_test, file and row.
         repeats: what ``repeated`` returns for them.
         tested: user_id, item_id of the usable rows of the test set, if there is one.
         dataset: the rating scale.
@@ -72,9 +78,9 @@ def ratings(
     off_scale = ~usable(rows, dataset) & ~watched
     reason = ibis.cases(
         (~_has_ids(rows), "id is not a whole number"),
-        (rows.rating.isnull(), "rating is not a whole number"),
+        (rows.rating.isnull(), "rating is not a number"),
         (off_scale & rows.rating.isin([0, -1]), "not rated: 0 or -1"),
-        (off_scale, f"rating not in {low} to {high}"),
+        (off_scale, f"rating not in {low:g} to {high:g}"),
         (watched & (in_test | judged.rated.notnull()), RATED),
         (in_test, IN_TEST),
         (judged.row < judged.rated, "rated again further down"),

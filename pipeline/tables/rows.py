@@ -21,14 +21,14 @@ class Tables:
 
     Attributes:
         users, items: the user table and the item table.
-        sums: the HISTORY columns over all training ratings: int32 [users] or [titles].
+        sums: the HISTORY columns over all training ratings: [users] or [titles] each.
         parts: for each of PARTS its columns user, item, rating; block too for training rows.
         watched: what ``read_watched`` returns.
     """
 
     users: Entities
     items: Entities
-    sums: dict[str, Ints]
+    sums: dict[str, Array]
     parts: dict[str, Columns]
     watched: Pairs
 
@@ -48,7 +48,7 @@ def read_rows(folder: Path, part: str) -> tuple[Columns, Floats]:
     """Read the rows of 'train', 'valid' or 'test'.
 
     Returns:
-        The ROW columns (int32 [n]) and the ratings (float32 [n]). The histories of a training row
+        The ROW columns ([n] each) and the ratings (float32 [n]). The histories of a training row
         hold the ratings in earlier blocks, never its own (see
         ``pipeline.tables.earlier.with_blocks``); those of other rows hold all training ratings.
     """
@@ -75,7 +75,7 @@ def read_listed(folder: Path) -> Pairs:
     return np.concatenate([rows["user"], watched[0]]), np.concatenate([rows["item"], watched[1]])
 
 
-def _rows(part: str, columns: Columns, sums: dict[str, Ints]) -> tuple[Columns, Floats]:
+def _rows(part: str, columns: Columns, sums: dict[str, Array]) -> tuple[Columns, Floats]:
     rating = columns["rating"]
     if part == "train":
         return with_earlier(columns, rating), rating.astype(np.float32)
@@ -88,8 +88,8 @@ def _columns(folder: Path, part: str) -> Columns:
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _sums(folder: Path) -> dict[str, Ints]:
-    sums: dict[str, Ints] = {}
+def _sums(folder: Path) -> dict[str, Array]:
+    sums: dict[str, Array] = {}
     for name in ("user", "item"):
         columns = [column for column in HISTORY if column.startswith(name)]
         table = pq.read_table(folder / f"{name}s.parquet", columns=columns)

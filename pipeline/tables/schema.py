@@ -82,6 +82,14 @@ def real(low: float, high: float = float(2**31)) -> Reader:
     return read
 
 
+def rating(cell: ibis.Value) -> ibis.Value:
+    """Read a number such as '8', '8.9' or '8,9' as float32; null if it is none, or infinite."""
+    point = cell.re_replace(r"^\s*([+-]?\d*),(\d\d?)\s*$", r"\1.\2")  # "1,000" may be 1000
+    # Only cells that are no number as they stand get to the pattern: it takes time.
+    value = ibis.coalesce(cell.try_cast("float64"), point.try_cast("float64"))
+    return value.between(-1e9, 1e9).ifelse(value, None).cast("float32")
+
+
 def year(cell: ibis.Value) -> ibis.Value:
     """Read the first year in text such as 'Apr 3, 1998 to Apr 24, 1999' as int32."""
     return whole(1900, 2100)(cell.re_extract(r"\b(\d{4})\b", 1))
@@ -100,7 +108,7 @@ def minutes(cell: ibis.Value) -> ibis.Value:
 IDS = [Column("user_id", "user_id", whole()), Column("item_id", "anime_id", whole())]
 RATINGS = [
     *IDS,
-    Column("rating", "rating", whole(low=None)),  # clean checks the scale
+    Column("rating", "rating", rating),  # clean checks the scale
     Column("timestamp", "timestamp", whole(), optional=True),  # seconds since 1970
 ]
 ITEMS = [

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation import catalogue, ranking
 from pipeline.evaluation.metrics import Bootstrap
 from pipeline.recommender.grades import gains
@@ -22,7 +23,7 @@ def measured(*scores, history=None):
     names = ["model", *map(str, range(1, len(scores)))]
     lists = {name: score(seen.toarray(), test) for name, score in zip(names, scores, strict=True)}
     genres = np.eye(2, dtype="float32")[np.arange(TITLES) % 2]
-    gain = gains(test.rating, (1, 10))
+    gain = gains(test.rating, Scale(1, 10))
     given = seen, genres, history
     return catalogue.measure(test, gain, np.arange(USERS), *given, lists, BOOTSTRAP)
 
@@ -76,7 +77,7 @@ def test_hits_are_the_mean_rating_of_the_listed_test_rows():
     seen[1, :20] = 0
     seen.eliminate_zeros()
     test = ranking.Test(np.array([1, 1, 1, 0]), np.array([0, 9, 10, 5]), np.array([8.0, 5, 1, 10]))
-    gain = gains(test.rating, (1, 10))
+    gain = gains(test.rating, Scale(1, 10))
     scores = {"model": first(None, None), "last": lambda user, item: item[None] * 1.0}
     given = np.array([1]), seen, np.ones((24, 1)), np.array([0, 4])
     figures = catalogue.measure(test, gain, *given, scores, BOOTSTRAP)

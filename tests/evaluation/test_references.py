@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.tables import ITEMS, USERS
 
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation import baselines, references
 from pipeline.evaluation.baselines import Biases, Pairs
 from pipeline.evaluation.metrics import Bootstrap
@@ -55,7 +56,7 @@ def test_item_neighbours_follow_the_formula(monkeypatch):
 def predictions(features, max_ratings):
     """The ratings of the test rows, and the baselines' predictions of them."""
     compared = references.references.__wrapped__(
-        features, (1, 10), Bootstrap(resamples=20, seed=0), max_ratings
+        features, Scale(1, 10), Bootstrap(resamples=20, seed=0), max_ratings
     )
     return read_rows(features, "test")[1], compared.predictions
 
@@ -91,10 +92,10 @@ def test_slower_baselines_learn_from_a_sample_of_users_above_the_limit(features,
 
 def test_jobs_that_share_tables_share_their_baselines(features):
     one, again = (
-        references.references(features, (1, 10), Bootstrap(5, 0), 10**6) for _ in range(2)
+        references.references(features, Scale(1, 10), Bootstrap(5, 0), 10**6) for _ in range(2)
     )
     assert one is again
-    assert one is not references.references(features, (1, 10), Bootstrap(5, 1), 10**6)
+    assert one is not references.references(features, Scale(1, 10), Bootstrap(5, 1), 10**6)
 
 
 def test_the_columns_of_the_trees_are_the_features_of_the_model(features):

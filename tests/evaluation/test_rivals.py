@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation import rivals
 from pipeline.evaluation.baselines import Biases
 from pipeline.evaluation.lists import best_unseen
@@ -116,7 +117,7 @@ def test_a_second_fit_gives_the_same_bytes_and_no_warning():
 
 
 def test_rivals_never_see_the_test_rows(features):
-    found = references.__wrapped__(features, (1, 10), Bootstrap(5, 0), 10**6)
+    found = references.__wrapped__(features, Scale(1, 10), Bootstrap(5, 0), 10**6)
     rows, _ = read_rows(features, "test")
     assert not found.listed.toarray()[rows["user"], rows["item"]].any()
     assert found.listed.sum() == sum(len(read_rows(features, p)[1]) for p in ("train", "valid"))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation import segments
 from pipeline.evaluation.metrics import Bootstrap
 from pipeline.evaluation.segments import HISTORY, POPULARITY
@@ -34,7 +35,7 @@ def measured(folder, error, base=None, held=None):
         "item_count": np.array([6, 20, 20, 21, 1, 0]),
     }
     rating = np.array([10.0, 9, 8, 8, 1, 10])
-    divisions = segments.segmentations(rows, rating, folder)
+    divisions = segments.segmentations(rows, rating, Scale(1, 10), folder)
     base, held = (np.ones(6) if given is None else np.array(given) for given in (base, held))
     errors = np.array(error), base
     table = segments.measure(divisions, *errors, held, rows["user"], BOOTSTRAP)
@@ -77,7 +78,7 @@ def test_the_gain_over_a_baseline_without_error_is_undefined(folder):
 def test_every_segment_is_in_one_of_the_tables(folder):
     rows = {"user": np.array([1]), "item": np.array([2])}
     rows |= {"user_count": np.array([1]), "item_count": np.array([1])}
-    divisions = segments.segmentations(rows, np.array([7.0]), folder)
+    divisions = segments.segmentations(rows, np.array([7.0]), Scale(1, 10), folder)
     tables = segments.tables(divisions, np.ones(1), np.ones(1), np.ones(1), rows["user"], BOOTSTRAP)
     assert tables.keys() == segments.TABLES.keys()
     assert [len(table) for table in tables.values()] == [1, 1, 1, 4]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.artifact.draws import Draw
+from pipeline.artifact.scale import Scale
 from pipeline.errors import UserError
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.inputs.history import components
@@ -131,7 +132,7 @@ def test_a_chain_that_diverges_stops_the_run_and_says_what_to_lower():
 def test_thresholds_stay_ordered_and_enclose_the_latent_scores_of_their_grade():
     random, score = np.random.default_rng(0), tf.zeros(20_000)
     rating = random.choice([1, 2, 3, 4, 5], 20_000, p=[0.1, 0.1, 0.4, 0.3, 0.1]).astype("float32")
-    grades, draws = Grades(rating, (1, 5), mean=3.0), Random(0)
+    grades, draws = Grades(rating, Scale(1, 5), mean=3.0), Random(0)
     initial_gap = grades.cuts.numpy()[2] - grades.cuts.numpy()[1]
     for _ in range(50):
         latent = grades.draw(score, tf.ones(20_000), draws).numpy()
@@ -144,7 +145,7 @@ def test_thresholds_stay_ordered_and_enclose_the_latent_scores_of_their_grade():
 
 def test_thresholds_stay_in_order_where_a_grade_is_never_given():
     rating = np.tile(np.array([1, 2, 4, 5], "float32"), 500)
-    grades, draws = Grades(rating, (1, 5), mean=3.0), Random(0)
+    grades, draws = Grades(rating, Scale(1, 5), mean=3.0), Random(0)
     for _ in range(100):
         grades.draw(tf.constant(rating - 3), tf.ones(2000), draws)
     assert (np.diff(grades.cuts.numpy()) >= 0).all()

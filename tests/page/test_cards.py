@@ -4,10 +4,11 @@ import re
 
 import pytest
 
+from pipeline.artifact.scale import Scale
 from pipeline.page.cards import card, card_for_two, spoken
 from pipeline.recommender.reasons import KNOWN_BY_MANY
 
-SCALE = 1, 5
+SCALE = Scale(1, 5)
 
 
 @pytest.fixture

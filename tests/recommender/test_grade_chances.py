@@ -6,6 +6,7 @@ from helpers.tables import ITEMS
 from helpers.training import train
 from scipy.stats import norm
 
+from pipeline.artifact.scale import Scale
 from pipeline.recommender import grade_chances
 from pipeline.recommender.grade_chances import GradeChances, complete
 from pipeline.recommender.grades import gains
@@ -57,7 +58,7 @@ def test_chances_of_grades_are_a_distribution(chances):
 def test_the_gain_is_what_the_liked_grades_are_worth(chances):
     scorer, user = chances.scorer, np.array([0, 1, 40])
     together = chances.gain_pairs(user, np.tile(ROWS, (3, 1)))
-    worth = gains(np.arange(1, 11), (1, 10))
+    worth = gains(np.arange(1, 11), Scale(1, 10))
     for row, of_user in zip(user, together, strict=True):
         alone = chances.gain(scorer.taste(row), ROWS)
         assert alone == pytest.approx(of_user, abs=1e-5)

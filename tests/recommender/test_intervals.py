@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from pipeline.artifact.intervals import Intervals
+from pipeline.artifact.scale import Scale
 from pipeline.evaluation.intervals import held
 from pipeline.recommender.grade_chances import complete
 from pipeline.recommender.interval_fit import HELD, fit_coefficients
@@ -25,7 +26,7 @@ def tails_of(chances):
 
 def ends(tails, level, lowest=1):
     """The two ends of the interval of one distribution."""
-    low, high = interval(tails, np.array([level]), lowest)
+    low, high = interval(tails, np.array([level]), Scale(lowest, lowest + tails.shape[1]))
     return float(low[0]), float(high[0])
 
 
@@ -82,14 +83,14 @@ def simulated(rows, seed, width=1.0):
 def share_held(coefficients, tails, rating, known):
     """How many ratings are in their intervals, and their mean width."""
     stored = Intervals(coefficients, np.ones(1), np.ones(1), np.array(1.0))
-    low, high = interval(tails, levels(stored, known), 1)
+    low, high = interval(tails, levels(stored, known), Scale(1, 10))
     return (low <= rating) & (rating <= high), float((high - low).mean())
 
 
 @pytest.mark.parametrize("width", [0.7, 1.2, 2.5])
 def test_intervals_hold_80_per_cent_of_new_ratings_of_whatever_users_and_titles(width):
     tails, rating, known = simulated(6000, seed=0, width=width)
-    coefficients = fit_coefficients(tails, rating, 1, known)
+    coefficients = fit_coefficients(tails, rating, Scale(1, 10), known)
     assert coefficients.shape == (5,)
     tails, rating, known = simulated(6000, seed=1, width=width)
     inside, mean_width = share_held(coefficients, tails, rating, known)
@@ -106,9 +107,9 @@ def test_intervals_hold_80_per_cent_of_new_ratings_of_whatever_users_and_titles(
 def test_a_fit_to_every_second_row_is_that_of_the_sample(monkeypatch):
     tails, rating, known = simulated(400, seed=2)
     half = Known(*(column[::2] for column in known))
-    expected = fit_coefficients(tails[::2], rating[::2], 1, half)
+    expected = fit_coefficients(tails[::2], rating[::2], Scale(1, 10), half)
     monkeypatch.setattr("pipeline.recommender.interval_fit.ROWS", 200)
-    assert fit_coefficients(tails, rating, 1, known) == pytest.approx(expected)
+    assert fit_coefficients(tails, rating, Scale(1, 10), known) == pytest.approx(expected)
 
 
 def test_a_spread_is_1_without_ratings_and_that_of_the_ratings_with_many():
@@ -133,7 +134,7 @@ def test_what_evaluate_counts_as_held_is_in_the_interval_that_people_are_shown(
 ):
     rows, rating = read_rows(features, "test")
     tails = recommender.lists.chances.of_pairs(rows["user"], rows["item"]).tails
-    inside, width = held(recommender.details.intervals, tails, rating, rows, 1)
+    inside, width = held(recommender.details.intervals, tails, rating, rows, Scale(1, 10))
     shown = recommender.outlook(10 * rows["user"], 10 * rows["item"])
     assert width == pytest.approx(shown["high"] - shown["low"])
     assert (inside == ((shown["low"] <= rating) & (rating <= shown["high"]))).all()

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.artifact.draws import load_draws
+from pipeline.artifact.scale import Scale
 from pipeline.recommender.factors import Factors
 from pipeline.recommender.mixture import fit_shares, shares
 from pipeline.recommender.network import Network
@@ -37,10 +38,10 @@ def test_contenders_that_err_alike_and_independently_count_alike():
 
 
 def test_a_stored_model_is_weighed_by_its_members(features, models):
-    network = Network(*load_draws(models / "network.npz"), 1)
-    posterior = Factors(load_draws(models / "draws.npz")[0], 1)
+    network = Network(*load_draws(models / "network.npz"), Scale(1, 10))
+    posterior = Factors(load_draws(models / "draws.npz")[0], Scale(1, 10))
     rows, rating = read_rows(features, "valid")
     pairs = rows["user"], rows["item"]
-    found = fit_shares(network, posterior, 3, (1, 10), pairs, rating)
+    found = fit_shares(network, posterior, 3, Scale(1, 10), pairs, rating)
     assert len(found) == 4
     assert found.sum() == pytest.approx(1)

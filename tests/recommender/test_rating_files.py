@@ -9,11 +9,12 @@ from helpers.rating_files import BOMB, OUTSIDE, XML, export, long_export
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.artifact.scale import Scale
 from pipeline.errors import UserError
 from pipeline.recommender.listed import Listed
 from pipeline.recommender.rating_files import parse, read
 
-SCALE = (1, 10)
+SCALE = Scale(1, 10)
 WORDS = {  # of each status, as people and other programs write them
     "watching": ["Watching", "watching", "1", "CURRENT"],
     "completed": ["Completed", "2", "", "REPEATING"],
@@ -21,7 +22,7 @@ WORDS = {  # of each status, as people and other programs write them
     "dropped": ["Dropped", "dropped", "4"],
     "planned": ["Plan to Watch", "plan_to_watch", "plantowatch", "PTW", "6", "Planned"],
 }
-RATINGS = st.none() | st.integers(*SCALE)
+RATINGS = st.none() | st.integers(1, 10)
 STATUSES = st.sampled_from([(status, word) for status, words in WORDS.items() for word in words])
 
 
@@ -79,8 +80,8 @@ def test_a_list_of_statuses_alone_is_read():
 @pytest.mark.parametrize("zero", ["0", "-1", "0.0"])
 def test_a_number_below_the_scale_stands_for_no_rating_and_one_on_it_is_a_rating(zero):
     text = f"anime_id,rating\n1,{zero}\n".encode()
-    assert parse("list", text, (1, 10)) == [Listed("1")]
-    assert parse("list", text, (-1, 10)) == [Listed("1", float(zero))]
+    assert parse("list", text, Scale(1, 10)) == [Listed("1")]
+    assert parse("list", text, Scale(-1, 10)) == [Listed("1", float(zero))]
 
 
 @pytest.mark.parametrize("name", ["anime_id", "title"])
@@ -133,7 +134,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_an_id_is_a_whole_number_or_an_error():
-    assert parse("x.csv", b"anime_id,rating\n12.0,9\n", (1, 10)) == [Listed("12", 9.0)]
+    assert parse("x.csv", b"anime_id,rating\n12.0,9\n", Scale(1, 10)) == [Listed("12", 9.0)]
     for wrong in (b"1.5", b"-1", b"1e3"):
         with pytest.raises(UserError, match="line 2: anime_id is not a whole number"):
-            parse("x.csv", b"anime_id,rating\n" + wrong + b",9\n", (1, 10))
+            parse("x.csv", b"anime_id,rating\n" + wrong + b",9\n", Scale(1, 10))

@@ -51,7 +51,7 @@ def test_a_model_has_the_parts_its_name_says():
         ("engine.name", "dask", "engine.name: 'dask' is unknown; one of duckdb, pyspark"),
         ("engine.threads", 0, "engine.threads: 0 is out of range"),
         ("dataset.min_rating", 10, "dataset.min_rating: must be below dataset.max_rating"),
-        ("dataset.max_rating", 1000, "dataset.max_rating: 1000 is out of range"),
+        ("dataset.max_rating", 2000, "dataset.max_rating: 2000 is out of range"),
         ("train.seed", -1, "train.seed: -1 is out of range; allowed is 0 to"),
         ("model.deep.units", [64, 0], "model.deep.units: a layer has at least 1 unit, not 0"),
         ("model.wide.crosses", ["mood"], "model.wide.crosses: 'mood' is unknown"),

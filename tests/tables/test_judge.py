@@ -41,10 +41,10 @@ def test_a_rating_that_cannot_be_used_is_given_its_reason(engine):
         ("1", "5", "8"), ("1", "x", "8"), ("2", "5", "11"), ("2", "6", None), ("2", "7", "7.5"),
         ("2", "8", "9.0"), ("2", "9", "-2"), ("2", None, "x"), ("x", "9", "-1"),
     )  # fmt: skip
-    assert kept(rows) == [[1, 5, 8], [2, 8, 9]]
+    assert kept(rows) == [[1, 5, 8], [2, 7, 7.5], [2, 8, 9]]
     assert rows.reason.dropna().tolist() == [
-        "id is not a whole number", "rating not in 1 to 10", "rating is not a whole number",
-        "rating is not a whole number", "rating not in 1 to 10", "id is not a whole number",
+        "id is not a whole number", "rating not in 1 to 10", "rating is not a number",
+        "rating not in 1 to 10", "id is not a whole number",
         "id is not a whole number",
     ]  # fmt: skip
 

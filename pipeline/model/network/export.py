@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.arrays import Array
-from pipeline.artifact.draws import Draw, Kept
+from pipeline.artifact.draws import Draw, Kept, in_points
 from pipeline.artifact.formulas import Layout, LogScale
 from pipeline.model.network.deep import DeepPart
 from pipeline.model.network.knowledge import POWER, Knowledge
@@ -53,7 +53,25 @@ def exported(model: WideDeep, known: Knowledge) -> tuple[Kept, dict[str, Array]]
     )
     scale = LogScale.fit(known.user_counts)
     inputs = known.attributes, known.labels, crossed, known.basis, POWER, scale
-    return Kept([draw], Layout(k, wide=True), *inputs), more
+    kept = Kept([draw], Layout(k, wide=True), *inputs)
+    return in_points(kept, model.step), _layers_in_points(more, model.step)
+
+
+def _layers_in_points(arrays: dict[str, Array], step: float) -> dict[str, Array]:
+    """Do what ``in_points`` does to the ReLU layers and the hashed weights.
+
+    The vectors of users, which the first layer multiplies, are ``step`` times as long by then.
+    """
+    arrays = dict(arrays)
+    if "kernel0" in arrays:
+        of_user, of_title, of_product = np.split(arrays["kernel0"], 3)
+        arrays["kernel0"] = np.concatenate([of_user / step, of_title, of_product / step])
+        last = sum(name.startswith("kernel") for name in arrays) - 1
+        for name in (f"kernel{last}", f"bias{last}"):
+            arrays[name] = arrays[name] * step
+    if "pair" in arrays:
+        arrays["pair"] = arrays["pair"] * step
+    return arrays
 
 
 def _add_deep(

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.artifact.scale import training_scale
 from pipeline.errors import UserError
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.network.batches import batches
@@ -28,14 +29,18 @@ class Curve(keras.callbacks.Callback):
     Args:
         report: called with each point of the curve.
         checkpoint: where the state goes.
+        step: distance between two grades: the network predicts in steps.
 
     Attributes:
         epoch: number of the current epoch, from 0.
     """
 
-    def __init__(self, report: Callable[[Point], None], checkpoint: Checkpoint) -> None:
+    def __init__(
+        self, report: Callable[[Point], None], checkpoint: Checkpoint, step: float = 1.0
+    ) -> None:
         super().__init__()
         self.report, self.checkpoint, self.points = report, checkpoint, list[Point]()
+        self.square = step**2
         self.epoch = tf.Variable(0, dtype=tf.int64)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -48,7 +53,8 @@ class Curve(keras.callbacks.Callback):
         Raises:
             UserError: a loss is infinite or not a number.
         """
-        point = {"epoch": epoch + 1, "train_mse": logs["loss"], "valid_mse": logs["val_loss"]}
+        losses = (("train_mse", "loss"), ("valid_mse", "val_loss"))
+        point = {"epoch": epoch + 1} | {name: self.square * logs[loss] for name, loss in losses}
         if not all(map(math.isfinite, point.values())):
             raise UserError(
                 f"train: the loss is no longer finite ({point}); lower train.learning_rate."
@@ -65,7 +71,7 @@ def fit(
     """Train on the ``train`` rows; ``valid`` is only watched. Deterministic for a seed.
 
     Args:
-        config: the sections model and train.
+        config: the sections model, train and dataset.
         features: folder of the feature tables.
         report: called after each epoch with its point of the learning curve.
         checkpoint: an interrupted run resumes from it.
@@ -78,13 +84,15 @@ def fit(
     """
     keras.utils.set_random_seed(config.train.seed)
     tf.config.experimental.enable_op_determinism()
-    rows, ratings = read_pairs(features, "train")
+    step = training_scale(config.dataset, features).step
+    (rows, ratings), (others, truth) = (read_pairs(features, part) for part in ("train", "valid"))
+    ratings, truth = ratings / np.float32(step), truth / np.float32(step)
     titles = read_items(features / "items.parquet")
     pairs, listed = (rows["user"], rows["item"]), read_listed(features)
     known = know(config.model, *pairs, listed, titles, config.train.seed)
-    scale = float(ratings.mean()), float(ratings.var()) or 1.0, len(ratings)
-    model = WideDeep(config.model, known, scale)
-    curve, size = Curve(report, checkpoint), config.train.batch_size
+    moments = float(ratings.mean()), float(ratings.var()) or 1.0, len(ratings)
+    model = WideDeep(config.model, known, moments, step)
+    curve, size = Curve(report, checkpoint, step), config.train.batch_size
     steps = math.ceil(len(ratings) / size)
     model.compile(config.train, steps * config.train.epochs)
     done = checkpoint.restore(0, model.state, config.train.epochs)
@@ -92,7 +100,7 @@ def fit(
     curve.points += [{n: x.item() for n, x in point.items()} for point in checkpoint.kept()[:done]]
     model.fit(
         batches((rows, ratings), size, config.train.seed, curve.epoch),
-        validation_data=batches(read_pairs(features, "valid"), size),
+        validation_data=batches((others, truth), size),
         initial_epoch=done,
         epochs=config.train.epochs,
         shuffle=False,  # ``batches`` shuffles each epoch

@@ -20,24 +20,29 @@ ROW = ("user", "item")  # inputs of the network
 
 
 class WideDeep(keras.Model):
-    """Predicts ratings: the training mean plus the wide part, the deep part, or both.
+    """Predicts ratings in steps: the training mean plus the wide part, the deep part, or both.
 
     ``model(rows)`` takes the columns named in ``ROW``, int32 [n] each, and returns float32 [n].
 
     Args:
         settings: which parts, and their settings.
         known: what is known of users and titles.
-        ratings: mean, variance and number of the training ratings.
+        ratings: mean and variance of the training ratings in steps, and their number.
+        step: distance between two grades. In steps, one learning rate suits all scales.
 
     Attributes:
         log_noise: logarithm of the noise variance σ² of the ratings: float32 [].
     """
 
     def __init__(
-        self, settings: Model, known: Knowledge, ratings: tuple[float, float, int]
+        self,
+        settings: Model,
+        known: Knowledge,
+        ratings: tuple[float, float, int],
+        step: float = 1.0,
     ) -> None:
         super().__init__(name="wide_deep")
-        self.mean, variance, number = ratings
+        (self.mean, variance, number), self.step = ratings, step
         self.trained = len(known.user_counts), len(known.item_counts)
         self.wide = WidePart(settings.wide, known) if settings.wide else None
         self.deep = DeepPart(settings.deep, known, number) if settings.deep else None
@@ -47,7 +52,7 @@ class WideDeep(keras.Model):
         self({name: tf.zeros(1, tf.int32) for name in ROW})  # the first call creates the weights
 
     def call(self, rows: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Predict the rating of each row, not clipped to the scale."""
+        """Predict the rating of each row in steps, not clipped to the scale."""
         return self.score(rows, training=False)[0].mean
 
     def score(

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from pipeline.arrays import Array, Ints
 from pipeline.artifact.formulas import NOISE_PSEUDO_COUNT, Layout
+from pipeline.artifact.scale import Scale
 from pipeline.model.inputs.attributes import Description
 from pipeline.model.posterior.distributions import Random
 from pipeline.model.posterior.ordered_probit import Grades, expected
@@ -34,7 +35,7 @@ class Ratings(NamedTuple):
 
     Attributes:
         user: int32 [n].
-        rating: float32 [n].
+        rating: in steps of the scale: float32 [n].
         by_user, by_item: the ratings grouped by user, and by title.
         users, items: inputs of the prior mean.
         attributes, labels, crossed, basis: see ``pipeline.artifact.draws.Kept``.
@@ -57,7 +58,7 @@ class Chain:
 
     Args:
         data: the training data.
-        scale: lowest and highest rating.
+        scale: the scale, in steps.
         embedding: width of the embeddings; 0 without a deep part.
         wide: whether there are biases and crosses.
         grades: whether ratings are ordered grades; otherwise numbers.
@@ -75,7 +76,7 @@ class Chain:
     """
 
     def __init__(
-        self, data: Ratings, scale: tuple[int, int], embedding: int, wide: bool, grades: bool,
+        self, data: Ratings, scale: Scale, embedding: int, wide: bool, grades: bool,
         common: bool, seed: int,
     ) -> None:  # fmt: skip
         self.scale, self.layout = scale, Layout(embedding, wide)
@@ -117,14 +118,13 @@ class Chain:
         return tf.reduce_mean(residual**2)
 
     def predict(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
-        """(2): predict the ratings of pairs with the current weights: float32 [n], on the scale."""
+        """(2): predict the ratings of pairs with the current weights, in steps: float32 [n]."""
         design = tf.gather(self._item_design(), item)
         score = tf.reduce_sum(tf.gather(self.users.weights, user) * design, 1) + self.intercept
         score += tf.gather(self._item_bias(), item)
         if self.grades:
-            noise = tf.gather(self.noise, user)
-            return expected(score, noise, self.grades.cuts, self.scale[0])
-        return tf.clip_by_value(score + self.mean, *self.scale)
+            return expected(score, tf.gather(self.noise, user), self.grades.cuts, self.scale.low)
+        return tf.clip_by_value(score + self.mean, self.scale.low, self.scale.high)
 
     def _item_bias(self) -> tf.Tensor:
         _, bias, _ = self.layout.split(self.items.weights)

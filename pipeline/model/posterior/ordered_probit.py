@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from pipeline.arrays import Array, Floats
 from pipeline.artifact.formulas import FAR
+from pipeline.artifact.scale import Scale
 from pipeline.model.posterior.distributions import Random
 
 STEP = 0.7  # damps the Newton steps
@@ -22,17 +23,17 @@ class Grades:
     """Grades of the training ratings, and the thresholds between grades.
 
     Args:
-        rating: whole numbers: float32 [n].
-        scale: lowest and highest rating.
+        rating: ratings in steps, each of which counts as the nearest grade: float32 [n].
+        scale: the scale, in steps.
         mean: subtracted from the initial thresholds, because latent scores are centred.
 
     Attributes:
         cuts: thresholds: a float32 variable [grades - 1].
     """
 
-    def __init__(self, rating: Floats, scale: tuple[int, int], mean: float) -> None:
-        grade = (rating - scale[0]).astype(np.int32)
-        midpoints = np.arange(*scale, dtype=np.float32) + 0.5 - mean
+    def __init__(self, rating: Floats, scale: Scale, mean: float) -> None:
+        grade = scale.grade(rating).astype(np.int32)
+        midpoints = scale.midpoints - mean
         below = np.cumsum(np.bincount(grade, minlength=len(midpoints) + 1))[:-1] / len(grade)
         self._movable = np.ones(len(midpoints), np.float32)
         self._movable[[np.abs(below - quantile).argmin() for quantile in FIXED]] = 0
@@ -86,11 +87,11 @@ class Grades:
         return tf.where(mirrored, -high, low), tf.where(mirrored, -low, high), mirrored
 
 
-def expected(score: tf.Tensor, noise: tf.Tensor, cuts: tf.Tensor | Array, lowest: int) -> tf.Tensor:
-    """(2): return the expected rating of scores; the noise precision broadcasts to their shape."""
+def expected(score: tf.Tensor, noise: tf.Tensor, cuts: tf.Tensor | Array, low: float) -> tf.Tensor:
+    """(2): return the expected rating, in steps; the noise precision broadcasts to the scores."""
     root = tf.sqrt(noise / 2)
     above = tf.add_n([tf.math.erf((score - cut) * root) for cut in tf.unstack(cuts)])
-    return lowest + (above + cuts.shape[0]) / 2
+    return low + (above + cuts.shape[0]) / 2
 
 
 def normal_cdf(x: tf.Tensor) -> tf.Tensor:

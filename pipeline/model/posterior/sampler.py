@@ -13,8 +13,9 @@ import tensorflow as tf
 from rich.progress import track
 
 from pipeline.arrays import Array, Floats
-from pipeline.artifact.draws import Draw, Kept
+from pipeline.artifact.draws import Draw, Kept, in_points
 from pipeline.artifact.formulas import Layout, LogScale
+from pipeline.artifact.scale import Scale, training_scale
 from pipeline.errors import UserError
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.inputs.attributes import attributes, describe
@@ -48,7 +49,7 @@ def condition(
     Args:
         settings: settings of the posterior.
         rows: user and item of the training ratings: int32 [n].
-        ratings: float32 [n].
+        ratings: in steps of the scale: float32 [n].
         listed: user and item of the training rows and of what is watched without a rating.
         items: the item table.
         seed: random seed of the principal components.
@@ -97,21 +98,24 @@ def sample(config: Config, features: Path, report: Report, checkpoint: Checkpoin
     if config.posterior is None:
         return None
     items = read_items(features / "items.parquet")
+    scale = training_scale(config.dataset, features)
     rows, ratings = read_pairs(features, "train")
-    listed = read_listed(features)
+    ratings, listed = ratings / np.float32(scale.step), read_listed(features)
     data = condition(config.posterior, rows, ratings, listed, items, config.train.seed)
-    mean = RunningMean(data, *read_pairs(features, "valid"))
+    mean = RunningMean(data, *read_pairs(features, "valid"), scale.step)
     for member in range(len(config.posterior.members)):
-        _run_chain(config, member, data, mean, report, checkpoint)
+        _run_chain(config, member, scale, data, mean, report, checkpoint)
     draws = [Draw(**arrays) for arrays in checkpoint.kept()]
     layout = Layout(config.posterior.embedding if config.model.deep else 0, bool(config.model.wide))
     inputs = data.attributes, data.labels, data.crossed, data.basis, POWER
-    return Kept(draws, layout, *inputs, LogScale.fit(np.bincount(rows["user"])))
+    kept = Kept(draws, layout, *inputs, LogScale.fit(np.bincount(rows["user"])))
+    return in_points(kept, scale.step)
 
 
 def _run_chain(
     config: Config,
     member: int,
+    scale: Scale,
     data: Ratings,
     mean: "RunningMean",
     report: Report,
@@ -120,7 +124,7 @@ def _run_chain(
     """Run the chain of a member from its last saved sweep to the end."""
     settings = config.posterior
     assert settings is not None
-    name, chain = settings.members[member], _chain(config, member, data)
+    name, chain = settings.members[member], _chain(config, member, scale.in_steps, data)
     sweep, predict = tf.function(chain.sweep, autograph=False), tf.function(chain.predict)
     variables = [*chain.variables, *mean.variables]
     done = checkpoint.restore(member, variables, settings.sweeps)
@@ -136,14 +140,14 @@ def _run_chain(
         checkpoint.save(member, step, variables)
 
 
-def _chain(config: Config, member: int, data: Ratings) -> Chain:
+def _chain(config: Config, member: int, scale: Scale, data: Ratings) -> Chain:
     """Create the chain of a member; each member has its own random seed."""
     settings, model = config.posterior, config.model
     assert settings is not None
     grades, common = MEMBERS[settings.members[member]]
     return Chain(
         data,
-        scale=(config.dataset.min_rating, config.dataset.max_rating),
+        scale=scale,
         embedding=settings.embedding if model.deep else 0,
         wide=model.wide is not None,
         grades=grades,
@@ -159,15 +163,16 @@ class RunningMean:
         data: the training data of the chains.
         rows: user and item of the validation pairs: int32 [n].
         rating: their ratings: float32 [n].
+        step: distance between two grades: the chains predict in steps.
     """
 
-    def __init__(self, data: Ratings, rows: dict[str, Array], rating: Floats) -> None:
+    def __init__(self, data: Ratings, rows: dict[str, Array], rating: Floats, step: float) -> None:
         sides = (("user", data.users), ("item", data.items))
         self.pairs = [
             tf.constant(np.where(rows[name] < len(inputs.columns), rows[name], 0))
             for name, inputs in sides
         ]
-        self.rating = rating
+        self.rating, self.step = rating, step
         self.number, self.total = tf.Variable(0.0), tf.Variable(np.zeros(len(rating)))
         self.variables = [self.number, self.total]
 
@@ -178,7 +183,7 @@ class RunningMean:
 
     def mse(self) -> float:
         """Return the mean squared error of the mean prediction."""
-        mean = self.total.numpy() / self.number.numpy()
+        mean = self.step * self.total.numpy() / self.number.numpy()
         return float(np.mean((mean - self.rating) ** 2))
 
 
@@ -200,7 +205,7 @@ def checked(sweep: Callable[[], tf.Tensor], name: str, step: int) -> None:
 
 
 def snapshot(chain: Chain, data: Ratings) -> Draw:
-    """Copy the current weights of a chain to a draw, on the scale of the ratings."""
+    """Copy the current weights of a chain to a draw; it predicts ratings in steps."""
     history, n_trained = data.items.groups[0][1], chain.items.n_trained
     return Draw(
         users=chain.users.weights.numpy().astype(np.float16),
