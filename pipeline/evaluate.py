@@ -32,7 +32,7 @@ from pipeline.evaluation import (
 from pipeline.evaluation.lists import Score
 from pipeline.evaluation.metrics import GROUPS, Bootstrap, difference, measure, quantile_groups
 from pipeline.evaluation.references import References, references
-from pipeline.files import replace_csv, replace_json, replace_text, rounded
+from pipeline.files import defined, replace_csv, replace_json, replace_text, rounded
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
 from pipeline.recommender.grades import gains
 from pipeline.recommender.lists import Lists, load_lists
@@ -81,11 +81,13 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     measured = measure(rating, prediction, user, bootstrap, likelihood)
     compared = compare(prediction - rating, rating, user, baselines, bootstrap)
     test = ranking.Test(user, rows["item"], rating)
+    base_mse = compared["user_item_bias"]["mse"]
     figures = {
+        "r2": None,  # where all ratings are equal
         **measured.point,
         "n": len(rating),
         "ci95": measured.ci95,
-        "gain_over_user_item_bias": 1 - measured.point["mse"] / compared["user_item_bias"]["mse"],
+        "gain_over_user_item_bias": 1 - measured.point["mse"] / base_mse if base_mse else None,
         "baselines": compared,
         "interval": intervals.figures(held, width, user, bootstrap),
         "ranking": rank(settings, features, test, prediction, baselines, lists, bootstrap),
@@ -99,7 +101,7 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
         "embedding_map": embedding_map.table(scorer.vectors(), segments.read_titles(features)),
     }
     columns = {"user": user, "item": rows["item"], "rating": rating, "prediction": prediction}
-    return Evaluation(figures, tables, pd.DataFrame(columns))
+    return Evaluation(defined(figures), tables, pd.DataFrame(columns))
 
 
 def compare(

@@ -1,6 +1,7 @@
 """Output folders and files, replaced in one step when they are complete."""
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +75,16 @@ def replace_text(path: Path, text: str) -> None:
 
 def replace_json(path: Path, value: Any) -> None:
     """Write ``value`` to ``path`` as indented JSON, so that git shows changes line by line."""
-    replace_text(path, json.dumps(value, indent=2) + "\n")
+    replace_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def defined(value: Any) -> Any:
+    """Replace what is infinite or not a number in nested dicts, lists and tuples by None."""
+    if isinstance(value, dict):
+        return {key: defined(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [defined(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def rounded(value: Any) -> Any:

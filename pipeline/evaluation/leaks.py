@@ -107,7 +107,8 @@ def attributes(tables: Tables, bootstrap: Bootstrap) -> dict[str, tuple[float, f
     """Compare the variance that each attribute leaves in mean ratings with their sampling variance.
 
     Returns:
-        For each attribute, the ratio of the two and the upper end of its interval.
+        For each attribute, the ratio of the two and the upper end of its interval; not a number
+        where the ratings of every user, or title, are equal.
     """
     parts = tables.parts.values()
     rating = np.concatenate([part["rating"] for part in parts]).astype(np.float64)
@@ -143,7 +144,7 @@ def _variance_ratio(value: Floats, rated: MeanRatings, bootstrap: Bootstrap) -> 
     residuals, variances = bootstrap.totals(sums).T
     with np.errstate(divide="ignore", invalid="ignore"):
         high = percentiles(residuals / variances)[1]
-    return float(sums[:, 0].sum() / sums[:, 1].sum()), high
+        return float(np.divide(*sums.sum(0))), high
 
 
 def shuffled(tables: Tables, bootstrap: Bootstrap) -> dict[str, tuple[float, float]]:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,9 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = lambda value: f"{value:.4f}"
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
+    environment.filters["as"] = _shown
+    environment.filters["figure"] = lambda value: _shown(value, "{:.4f}")
+    environment.filters["percent"] = lambda value: _shown(value and 100 * value, "{:.1f} %")
     environment.filters["png"] = _png
     environment.filters["count"] = lambda value: f"{value:,}"
     stages = {
@@ -94,6 +96,11 @@ def page(
         max_gain=MAX_GAIN,
         min_ratio=MIN_RATIO,
     )
+
+
+def _shown(value: float | None, pattern: str) -> str:
+    """Write a figure, or that there is none."""
+    return "none" if value is None or not math.isfinite(value) else pattern.format(value)
 
 
 def _png(figure: Figure) -> str:

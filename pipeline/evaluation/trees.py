@@ -42,5 +42,8 @@ def fit_trees(columns: Array, rating: Floats, codes: list[int]) -> HistGradientB
         columns, codes: features [n, k] and indices of the categorical ones, from ``inputs``.
         rating: ratings [n].
     """
+    empty = np.isnan(columns).all(0)  # scikit-learn fails at a column without a value
+    if empty.any():
+        columns = np.where(empty, 0, columns)
     model = HistGradientBoostingRegressor(**TREES, categorical_features=codes, random_state=0)
     return model.fit(columns, rating)

@@ -86,7 +86,7 @@ def log_test(
     mlflow.set_tag(NOTE, describe(config, figures))
     lists = figures["ranking"]["catalogue"]
     ours, rivals = lists.get("model", {}), {n: v for n, v in lists.items() if n != "model"}
-    mlflow.log_metrics(
+    logged = (
         {f"test_{name}": figures[name] for name in figures["ci95"]}
         | {f"test_{name}_low": low for name, (low, _) in figures["ci95"].items()}
         | {f"test_{name}_high": high for name, (_, high) in figures["ci95"].items()}
@@ -96,6 +96,7 @@ def log_test(
         | {f"list_ndcg.{name}": values["ndcg"] for name, values in rivals.items()}
         | ({"noise_floor_mse": figures["noise_floor"]} if "noise_floor" in figures else {})
     )
+    mlflow.log_metrics({name: value for name, value in logged.items() if value is not None})
     mlflow.log_dict(dict(figures), "evaluate.json")
     mlflow.log_text(report, "report.html")
     for name, picture in pictures.items():

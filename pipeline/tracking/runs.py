@@ -156,11 +156,9 @@ def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
     alone = "" if config.posterior else ", the network alone,"
     text = f"**{config.model.name}**{alone} on **{config.dataset.source}** ratings."
     if figures:
-        low, high = figures["ci95"]["mse"]
-        text += (
-            f" Test MSE **{figures['mse']:.4f}** ({low:.4f} to {high:.4f}),"
-            f" {figures['gain_over_user_item_bias']:.1%} below user + item bias."
-        )
+        (low, high), gain = figures["ci95"]["mse"], figures["gain_over_user_item_bias"]
+        text += f" Test MSE **{figures['mse']:.4f}** ({low:.4f} to {high:.4f})"
+        text += "." if gain is None else f", {gain:.1%} below user + item bias."
     if origin.SWEEP_JOB in os.environ:
         text += "\n\n`python -m pipeline.promote NAME --run ID` writes it to conf/experiment/."
     return text
