@@ -77,7 +77,7 @@ def test_files_without_rows_are_allowed(tmp_path):
     [
         ("user,anime_id\n1,2\n", r"no column user_id; it has user, anime_id"),
         ("user_id,anime_id\n1,2\n1,2\n1,Bebop\n", r"data row 3: anime_id 'Bebop' is not a whole"),
-        ("user_id,anime_id\n,2\n", r"data row 1: user_id '' is not a whole number"),
+        ("user_id,anime_id\n,2\n", r"data row 1: no user_id"),
         ("user_id,anime_id,prediction\n1,2,3\n", "already has a column prediction"),
         ("", "cannot be read as CSV"),
         ('user_id,anime_id\n1,"2\n', "cannot be read as CSV"),
@@ -92,7 +92,7 @@ def test_a_csv_file_that_cannot_be_used_is_explained(tmp_path, content, message)
     ("columns", "message"),
     [
         ({"user_id": [1]}, r"no column anime_id; it has user_id"),
-        ({"user_id": [1.5], "anime_id": [1]}, "user_id has the type double, not a whole number"),
+        ({"user_id": [1.5], "anime_id": [1]}, "data row 1: user_id 1.5 is not a whole number"),
         ({"user_id": [1, 2, 3], "anime_id": [1, 2, None]}, "data row 3: no anime_id"),
         ({"user_id": [1], "anime_id": [1], "prediction": [1]}, "already has a column prediction"),
     ],

@@ -6,6 +6,7 @@ MLflow takes seconds to import, so functions import it.
 from importlib.metadata import version
 from pathlib import Path
 
+from pipeline.artifact.folder import read_settings
 from pipeline.paths import ROOT
 
 REQUIREMENTS = ["mlflow", "numpy", "pandas", "pyarrow", "rapidfuzz", "scipy", "threadpoolctl"]
@@ -17,10 +18,11 @@ def log_model(folder: Path) -> None:
     import pandas as pd
     import pyarrow.parquet as pq
 
-    from pipeline.recommender.signature import SIGNATURE
+    from pipeline.recommender.signature import signature
 
     titles = pq.read_table(folder / "titles.parquet", columns=["item_id"])["item_id"].to_pylist()
-    ratings = [{"anime_id": title, "rating": 9.0} for title in titles[1:4]]
+    best = float(read_settings(folder)["max_rating"])
+    ratings = [{"anime_id": title, "rating": best} for title in titles[1:4]]
     code = ROOT / "pipeline"
     mlflow.pyfunc.log_model(
         name="model",
@@ -28,6 +30,6 @@ def log_model(folder: Path) -> None:
         artifacts={"model": str(folder)},
         code_paths=[str(code)],
         input_example=(pd.DataFrame({"ratings": [ratings]}), {"k": 5}),
-        signature=SIGNATURE,
+        signature=signature(folder),
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
     )

@@ -13,8 +13,8 @@ from pipeline.recommender.recommender import Recommender
 
 def lists(recommender, *arguments):
     """The lists of a BatchRecommender: a frame with anime_id and prediction per user id."""
-    batches = BatchRecommender(recommender, *arguments).lists()
-    by_user = pa.Table.from_batches(batches, batch.SCHEMA).to_pandas().groupby("user_id")
+    every = BatchRecommender(recommender, *arguments)
+    by_user = pa.Table.from_batches(every.lists(), every.schema).to_pandas().groupby("user_id")
     for _, of_user in by_user:
         assert of_user["rank"].tolist() == list(range(1, len(of_user) + 1))
     return dict(tuple(by_user))
