@@ -63,7 +63,8 @@ def read_ids(where: str, name: str, cells: pa.Array, before: int, are_text: bool
     wrong = pc.index(pc.fill_null(valid, False), False).as_py()
     if wrong >= 0:
         value, row = cells[wrong].as_py(), before + wrong + 1
-        reason = f"no {name}" if value in (None, "") else f"{name} {value!r} is not {what}"
+        missing = value is None or not str(value).strip()
+        reason = f"no {name}" if missing else f"{name} {value!r} is not {what}"
         raise UserError(f"{where} {row}: {reason}.")
     if are_text:
         return np.array(read.to_pylist(), object)
