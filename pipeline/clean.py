@@ -4,7 +4,9 @@ In: the CSV files in data/raw. Out, in data/clean: ``ratings``, ``items`` and ``
 columns of pipeline/tables/schema.py; ``watched``, the pairs of user_id and item_id that are listed
 without a rating (see pipeline/tables/judge.py); and ``rejected``, one row per dropped row: its
 table, file, row number (1 is the first row below the header), reason, and ids and rating where
-readable. Also metrics/clean.json: the numbers of rows read, kept, unrated and rejected.
+readable. ``ids`` holds the outside ids where these are not their own numbers (see
+pipeline/tables/ids.py): the other tables have the numbers, only ``rejected`` has the outside ids.
+Also metrics/clean.json: the numbers of rows read, kept, unrated and rejected, and what was assumed.
 """
 
 from pathlib import Path
@@ -21,9 +23,11 @@ from pipeline.paths import CLEAN, METRICS, RAW
 from pipeline.settings.sections import Clean, Dataset
 from pipeline.tables import judge
 from pipeline.tables.engine import Engine, collect, connect, count
+from pipeline.tables.ids import Numbered, number
 from pipeline.tables.judge import IDS, NOT_DIRT
-from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
-from pipeline.tables.schema import ITEMS, MISSING, RATINGS, USERS, Column
+from pipeline.tables.outside import outside
+from pipeline.tables.raw import CATALOGUE_CSV, COLUMNS, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
+from pipeline.tables.schema import MISSING, Column
 from pipeline.tables.spread import advice, check, spread
 
 KEYS = (*IDS, "rating")  # an unreadable cell in one of these rejects the row; others become null
@@ -152,33 +156,52 @@ def file_rows(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
     return complete(rows, columns).mutate(file=ibis.literal(path.name))
 
 
+def read_files(engine: Engine, raw: Path, max_rejected: float) -> Numbered:
+    """Read the raw files that there are, and number ids that are not their own numbers.
+
+    Raises:
+        UserError: as ``file_rows`` and ``pipeline.tables.ids.number`` do.
+    """
+    names = [name for name in COLUMNS if name != TEST_CSV or (raw / name).exists()]
+    files = {name: file_rows(engine, raw / name, COLUMNS[name]) for name in names}
+
+    def as_text(name: str) -> ibis.Table:
+        return read_csv(engine, raw / name, COLUMNS[name])
+
+    return number(engine, files, as_text, max_rejected)
+
+
+def all_ratings(
+    files: dict[str, ibis.Table], dataset: Dataset
+) -> tuple[ibis.Table, ibis.Table | None]:
+    """Return the ratings of both files, with is_test; and the usable pairs of the test set."""
+    scores = files[SCORES_CSV].mutate(is_test=False)
+    if TEST_CSV not in files:
+        return scores, None
+    test = files[TEST_CSV].mutate(is_test=True)
+    return scores.union(test), test.filter(judge.usable(test, dataset)).select(IDS)
+
+
+def write_rejected(
+    engine: Engine, dropped: dict[str, ibis.Table], ids: ibis.Table, whole: bool, path: Path
+) -> None:
+    """Write the rejected rows of all tables, with their outside ids.
+
+    Ratings are int32 if all are whole numbers.
+    """
+    rows = ibis.union(*dropped.values())
+    for key in IDS:
+        rows = outside(rows, ids, key)
+    rows = rows.order_by("table", "file", "row")
+    engine.write(rows.mutate(rating=_.rating.cast("int32" if whole else "float32")), path)
+
+
 def write(engine: Engine, rows: ibis.Table, path: Path) -> int:
     """Write the columns of the schema, sorted by id; return the number of rows."""
     flags = [name for name in rows.columns if name.startswith(UNREADABLE)]
     ids = [name for name in IDS if name in rows.columns]
     engine.write(rows.drop("file", "row", *flags).order_by(ids), path)
     return int(pq.read_metadata(path).num_rows)
-
-
-def write_rejected(engine: Engine, dropped: dict[str, ibis.Table], whole: bool, path: Path) -> None:
-    """Write the rejected rows of all tables; their ratings as int32 if all are whole numbers."""
-    rows = ibis.union(*dropped.values()).order_by("table", "file", "row")
-    engine.write(rows.mutate(rating=_.rating.cast("int32" if whole else "float32")), path)
-
-
-def all_ratings(
-    engine: Engine, raw: Path, dataset: Dataset
-) -> tuple[ibis.Table, ibis.Table | None]:
-    """Read the ratings of both files, with is_test; and the usable pairs of the test set, if any.
-
-    Raises:
-        UserError: as ``file_rows`` does.
-    """
-    scores = file_rows(engine, raw / SCORES_CSV, RATINGS).mutate(is_test=False)
-    if not (raw / TEST_CSV).exists():
-        return scores, None
-    test = file_rows(engine, raw / TEST_CSV, RATINGS).mutate(is_test=True)
-    return scores.union(test), test.filter(judge.usable(test, dataset)).select(IDS)
 
 
 def set_apart(engine: Engine, rows: ibis.Table, dataset: Dataset) -> tuple[ibis.Table, ibis.Table]:
@@ -190,17 +213,18 @@ def set_apart(engine: Engine, rows: ibis.Table, dataset: Dataset) -> tuple[ibis.
 def clean(
     dataset: Dataset, settings: Clean, engine: Engine, raw: Path, out: Path
 ) -> dict[str, Any]:
-    """Read the raw files, write the five tables to ``out``, return the counts for clean.json."""
-    scores, tested = all_ratings(engine, raw, dataset)
+    """Read the raw files, write the six tables to ``out``, return the counts for clean.json."""
+    numbered = read_files(engine, raw, settings.max_rejected)
+    scores, tested = all_ratings(numbered.files, dataset)
+    titles, users = (numbered.files[name] for name in (CATALOGUE_CSV, DETAILS_CSV))
     found = spread(scores, dataset, engine)
-    assumed, hints = check(found, dataset), {"ratings": advice(found, dataset)}
-    titles = file_rows(engine, raw / CATALOGUE_CSV, ITEMS)
-    users = file_rows(engine, raw / DETAILS_CSV, USERS)
+    hints = {"ratings": advice(found, dataset)}
+    assumed = numbered.assumed + check(found, dataset)
     repeats = engine.keep(judge.repeated(scores, dataset))
     tables = {
-        "ratings": (scores, judge.ratings(scores, repeats, tested, dataset)),
-        "items": (titles, judge.entities(titles)),
-        "users": (users, judge.entities(users)),
+        "ratings": (scores, judge.ratings(scores, repeats, tested, dataset, numbered.no_id)),
+        "items": (titles, judge.entities(titles, numbered.no_id)),
+        "users": (users, judge.entities(users, numbered.no_id)),
     }
     counts, kept, dropped = {}, {}, {}
     for table, (read, judged) in tables.items():
@@ -218,7 +242,8 @@ def clean(
         written = write(engine, rows, out / f"{table}.parquet")
         assert written == counts[table]["kept"], f"{table}: {written} rows were written"
     engine.write(watched.order_by(IDS), out / "watched.parquet")
-    write_rejected(engine, dropped, found.whole, out / "rejected.parquet")
+    engine.write(numbered.ids.order_by("kind", "id"), out / "ids.parquet")
+    write_rejected(engine, dropped, numbered.ids, found.whole, out / "rejected.parquet")
     return counts | ({"assumed": assumed} if assumed else {})
 
 

@@ -7,7 +7,8 @@ In: data/clean. Out, in data/features:
   ratings in earlier blocks (see ``pipeline.tables.earlier.with_blocks``).
 - ``watched``: user, item of the titles that users have listed without a rating.
 - ``users``, ``items``: a row of attributes per user and title. Row 0 stands for an unknown user or
-  title; rows 1 to K have training ratings; later rows have only attributes.
+  title; rows 1 to K have training ratings; later rows have only attributes. They and ``titles``
+  have the outside ids, of any type; nothing after this stage has other ids.
 - ``titles``: names and attributes of the titles as text, in the rows of ``items``.
 - ``vocabularies``: the index of each genre, type, source and studio; index 0 is any other value.
 """
@@ -26,6 +27,7 @@ from pipeline.paths import CLEAN, FEATURES
 from pipeline.settings.sections import Features
 from pipeline.tables.earlier import with_blocks
 from pipeline.tables.engine import Engine, collect, connect
+from pipeline.tables.outside import outside
 from pipeline.tables.split import TEST, TRAIN, VALID, method_of, split
 
 
@@ -205,9 +207,9 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
     Raises:
         UserError: a part has no rows, or the ratings lack what the split needs.
     """
-    ratings, unrated, catalogue, details = (
+    ratings, unrated, catalogue, details, ids = (
         engine.backend.read_parquet(clean / f"{name}.parquet")
-        for name in ("ratings", "watched", "items", "users")
+        for name in ("ratings", "watched", "items", "users", "ids")
     )
     rows = engine.keep(split(ratings, settings, method_of(ratings, settings.split)))
     train, valid, test = (rows.filter(_.part == part) for part in (TRAIN, VALID, TEST))
@@ -226,9 +228,11 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
                 "features.valid_share and features.min_ratings against the number of ratings."
             )
     engine.write(watched(unrated, rows, user_table, item_table), out / "watched.parquet")
-    engine.write(with_unknown(user_table, "user"), out / "users.parquet")
-    engine.write(with_unknown(item_table, "item"), out / "items.parquet")
-    engine.write(with_unknown(titles(described), "item", null=("year",)), out / "titles.parquet")
+    people = outside(user_table, ids, "user_id")
+    coded, named = (outside(rows, ids, "item_id") for rows in (item_table, titles(described)))
+    engine.write(with_unknown(people, "user"), out / "users.parquet")
+    engine.write(with_unknown(coded, "item"), out / "items.parquet")
+    engine.write(with_unknown(named, "item", null=("year",)), out / "titles.parquet")
     pq.write_table(
         vocabulary_table(vocabularies), out / "vocabularies.parquet", compression="snappy"
     )

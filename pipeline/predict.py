@@ -1,62 +1,69 @@
 """Predict the rating of each user_id, anime_id pair in a CSV or Parquet file of any size."""
 
 import argparse
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Container
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array, Ints
+from pipeline.arrays import Array
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import destination
 from pipeline.paths import MODEL, ROOT
+from pipeline.recommender.id_columns import IDS, id_columns, read_ids
 from pipeline.recommender.recommender import Recommender
 
-IDS = ("user_id", "anime_id")
 ROWS = 131_072  # read, predicted and written at a time: bounds memory
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # first bytes of Excel's files
 NO_IDS = np.zeros(0, np.int64)
-Predict = Callable[[Ints, Ints], dict[str, Array]]  # users and titles [n] to new columns [n]
+Predict = Callable[[Array, Array], dict[str, Array]]  # users and titles [n] to new columns [n]
 
 
-def predict_csv(pairs: Path, out: Path, predict: Predict) -> int:
+def predict_csv(pairs: Path, out: Path, predict: Predict, texts: Container[str] = ()) -> int:
     """Add the columns of ``predict`` to a CSV file; the text of the others does not change.
+
+    Args:
+        pairs: the file to read.
+        out: the file to write.
+        predict: takes ids of users and titles, int64, or str where ``texts`` names the column [n].
+        texts: those of IDS whose ids are text.
 
     Returns:
         The number of rows.
 
     Raises:
         UserError: the file is not CSV, a column is missing or there already, or an id is not a
-            whole number.
+            whole number, or missing.
     """
     rows, added = 0, [*predict(NO_IDS, NO_IDS)]
+    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "index_col": False}
     try:
-        with pd.read_csv(pairs, dtype=str, keep_default_na=False, chunksize=ROWS) as chunks:
+        with warnings.catch_warnings(), pd.read_csv(pairs, chunksize=ROWS, **options) as chunks:
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
             for frame in chunks:
-                _check_columns(pairs, list(frame.columns), added)
-                columns = predict(*(_whole_numbers(pairs, frame[name]) for name in IDS))
-                frame.assign(**columns).to_csv(
+                names = id_columns(pairs, list(frame.columns), added)
+                ids = [
+                    read_ids(
+                        f"{pairs}, data row", name, pa.array(frame[column]), rows, name in texts
+                    )
+                    for name, column in names.items()
+                ]
+                frame.assign(**predict(*ids)).to_csv(
                     out, mode="a" if rows else "w", header=not rows, index=False,
                     float_format="%.4f", lineterminator="\n",
                 )  # fmt: skip
                 rows += len(frame)
-    except (ValueError, pd.errors.ParserError) as error:
+    except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise UserError(f"{pairs} cannot be read as CSV: {error}") from error
     return rows
 
 
-def _whole_numbers(path: Path, column: pd.Series) -> np.ndarray:
-    wrong = ~column.str.fullmatch(r"\s*\d{1,18}\s*")
-    if wrong.any():
-        row, value = column.index[wrong][0], column[wrong].iloc[0]
-        where = f"{path}, data row {row + 1}"
-        raise UserError(f"{where}: {column.name} {value!r} is not a whole number.")
-    return column.astype("int64").to_numpy()
-
-
-def predict_parquet(pairs: Path, out: Path, predict: Predict) -> int:
+def predict_parquet(pairs: Path, out: Path, predict: Predict, texts: Container[str] = ()) -> int:
     """Add the columns of ``predict`` to a Parquet file; the others do not change.
 
     Returns:
@@ -64,41 +71,28 @@ def predict_parquet(pairs: Path, out: Path, predict: Predict) -> int:
 
     Raises:
         UserError: the file is not Parquet, a column is missing or there already, or an id is not a
-            whole number.
+            whole number, or missing.
     """
     rows, added = 0, [*predict(NO_IDS, NO_IDS)]
     try:
         with pq.ParquetFile(pairs) as file:
-            _check_columns(pairs, file.schema_arrow.names, added)
-            for name in IDS:
-                kind = file.schema_arrow.field(name).type
-                if not pa.types.is_integer(kind):
-                    raise UserError(f"{pairs}: {name} has the type {kind}, not a whole number.")
             schema = file.schema_arrow
+            names = id_columns(pairs, schema.names, added)
             for name in added:
                 schema = schema.append(pa.field(name, pa.float32()))
             with pq.ParquetWriter(out, schema) as writer:
                 for batch in file.iter_batches(ROWS):
-                    for name in IDS:
-                        if batch[name].null_count:
-                            row = rows + batch[name].is_null().index(True).as_py()
-                            raise UserError(f"{pairs}, data row {row + 1}: no {name}.")
-                    found = predict(*(batch[name].to_numpy() for name in IDS))
+                    ids = [
+                        read_ids(f"{pairs}, data row", name, batch[column], rows, name in texts)
+                        for name, column in names.items()
+                    ]
+                    found = predict(*ids)
                     new = [pa.array(found[name].astype(np.float32)) for name in added]
                     writer.write_batch(pa.record_batch([*batch.columns, *new], schema))
                     rows += len(batch)
     except pa.ArrowInvalid as error:
         raise UserError(f"{pairs} cannot be read as Parquet: {error}") from error
     return rows
-
-
-def _check_columns(path: Path, columns: list[str], added: list[str]) -> None:
-    missing = [name for name in IDS if name not in columns]
-    if missing:
-        raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(columns)}.")
-    taken = [name for name in added if name in columns]
-    if taken:
-        raise UserError(f"{path} already has a column {taken[0]}; rename it, or leave it out.")
 
 
 def main() -> None:
@@ -126,20 +120,48 @@ def main() -> None:
         "grade_1, grade_2 and so on",
     )
     options = parser.parse_args()
-    if not options.pairs.is_file():
-        raise UserError(f"{options.pairs}: no such file.")
-    parquet = options.pairs.suffix == ".parquet"
-    if parquet != (options.out.suffix == ".parquet"):
-        raise UserError(f"{options.out}: Parquet is written from Parquet, and CSV from CSV.")
+    _check_files(options.pairs, options.out)
+    parquet, unknown = options.pairs.suffix == ".parquet", np.zeros(2, int)
     with destination(options.out) as new:
         recommender = Recommender(options.model)
+        of_ids = dict(zip(IDS, (recommender.users, recommender.catalogue.ids), strict=True))
 
-        def plain(user: Ints, title: Ints) -> dict[str, Array]:
-            return {"prediction": recommender.predict(user, title)}
+        def predict(*ids: Array) -> dict[str, Array]:
+            rows = [of.rows(column) for of, column in zip(of_ids.values(), ids, strict=True)]
+            unknown[:] += [np.count_nonzero(row == 0) for row in rows]
+            if options.details:
+                return recommender.details.columns(*rows)
+            return {"prediction": recommender.scorer.predict(*rows)}
 
-        predict = recommender.outlook if options.details else plain
-        rows = (predict_parquet if parquet else predict_csv)(options.pairs, new, predict)
+        texts = [name for name, of in of_ids.items() if of.are_text]
+        rows = (predict_parquet if parquet else predict_csv)(options.pairs, new, predict, texts)
     print(f"{rows} predictions in {options.out}")
+    for count, what in zip(unknown, ("user", "title"), strict=True):
+        if count:
+            print(
+                f"{count} of {rows} rows have a {what} that the model does not know: "
+                f"predicted as an average {what}"
+            )
+
+
+def _check_files(pairs: Path, out: Path) -> None:
+    """Check the names of the files, and what the first bytes of ``pairs`` say.
+
+    Raises:
+        UserError: there is no file, it is of another kind, or it would be overwritten.
+    """
+    if not pairs.is_file():
+        raise UserError(f"{pairs}: no such file.")
+    if (pairs.suffix == ".parquet") != (out.suffix == ".parquet"):
+        raise UserError(f"{out}: Parquet is written from Parquet, and CSV from CSV.")
+    if out.exists() and out.samefile(pairs):
+        raise UserError(f"{out} is the file of the pairs; write to another one.")
+    with pairs.open("rb") as file:
+        start = file.read(4)
+    if start == b"PAR1" and pairs.suffix != ".parquet":
+        raise UserError(f"{pairs} is a Parquet file; its name must end in .parquet.")
+    if start in WORKBOOKS and pairs.suffix != ".zip":
+        raise UserError(f"{pairs} is a workbook of a spreadsheet; save the sheet as CSV.")
 
 
 if __name__ == "__main__":

@@ -62,13 +62,13 @@ def write(
     import pyarrow.parquet as pq
     from rich.progress import track
 
-    from pipeline.recommender.batch import SCHEMA, USERS_PER_CHUNK, BatchRecommender
+    from pipeline.recommender.batch import USERS_PER_CHUNK, BatchRecommender
 
-    lists = BatchRecommender(recommender, number, filters, niche).lists()
-    with destination(out) as new, pq.ParquetWriter(new, SCHEMA) as writer:
+    batch = BatchRecommender(recommender, number, filters, niche)
+    with destination(out) as new, pq.ParquetWriter(new, batch.schema) as writer:
         chunks = -(-len(recommender.on_lists.raters) // USERS_PER_CHUNK)
-        for batch in track(lists, "users", chunks):
-            writer.write_batch(batch)
+        for lists in track(batch.lists(), "users", chunks):
+            writer.write_batch(lists)
     print(f"lists of {len(recommender.on_lists.raters)} users in {out}")
 
 

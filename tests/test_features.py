@@ -45,7 +45,7 @@ def unrated():
     return every[~pd.MultiIndex.from_frame(every).isin(rated)]
 
 
-def clean_tables(folder, rows, watched):
+def clean_tables(folder, rows, watched, others):
     genres = [["Action", "Drama"], ["Comedy"], []]
     items = pd.DataFrame(
         {
@@ -64,14 +64,18 @@ def clean_tables(folder, rows, watched):
     tables = {"ratings": rows, "watched": pairs, "items": items, "users": users}
     for name, frame in tables.items():
         ibis.memtable(frame).to_parquet(folder / f"{name}.parquet")
+    ids = pd.DataFrame(others, columns=["kind", "id", "outside"]).astype(
+        {"kind": "str", "id": "int32", "outside": "str"}
+    )
+    ids.to_parquet(folder / "ids.parquet", index=False)
 
 
-def build(engine, folder, rows, settings=SETTINGS, watched=()):
+def build(engine, folder, rows, settings=SETTINGS, watched=(), others=()):
     """Run the stage on ratings and pairs watched; returns its tables as frames by name."""
     clean, out = folder / "clean", folder / "features"
     for path in (clean, out):
         path.mkdir(parents=True)
-    clean_tables(clean, rows, watched)
+    clean_tables(clean, rows, watched, others)
     features.features(clean, settings, engine, out)
     return {file.stem: pd.read_parquet(file) for file in out.iterdir()}
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.training import renamed
 
 from pipeline import predict
 from pipeline.errors import UserError
@@ -46,6 +47,49 @@ def test_the_text_of_all_columns_of_a_csv_file_is_kept(tmp_path):
     ]
 
 
+def test_numbers_that_programs_wrote_anew_are_the_same_ids_in_csv_and_parquet(tmp_path):
+    pairs = csv(tmp_path, "Anime_ID, USER_ID\n2.0, 12 \n+4.,-12.00\n9007199254740993,3\n")
+    seen = []
+
+    def note(user_id, anime_id):
+        seen.extend(zip(user_id.tolist(), anime_id.tolist(), strict=True))
+        return mean_of_ids(user_id, anime_id)
+
+    assert predict_csv(pairs, tmp_path / "out", note) == 3
+    assert seen == [(12, 2), (-12, 4), (3, 2**53 + 1)]
+    assert (tmp_path / "out").read_text().startswith("Anime_ID, USER_ID,prediction\n2.0, 12 ,7.0")
+    seen.clear()
+    numbers, texts = pa.array([2.0, 4, 7]), pa.array([" 12", "-12.0", "+3"]).dictionary_encode()
+    assert predict_parquet(parquet(tmp_path, user_id=texts, anime_id=numbers), pairs, note) == 3
+    assert seen == [(12, 2), (-12, 4), (3, 7)]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_text_is_read_as_it_is_but_for_space_around_it(tmp_path, kind):
+    frame = pd.DataFrame({"user_id": [" Ann", "1.0", "NA"], "anime_id": ["1", "2", "3"]})
+    pairs, seen = tmp_path / f"pairs.{kind}", []
+    frame.to_csv(pairs, index=False) if kind == "csv" else frame.to_parquet(pairs)
+
+    def note(user_id, anime_id):
+        seen.extend(zip(user_id.tolist(), anime_id.tolist(), strict=True))
+        return {"prediction": np.ones(len(user_id))}
+
+    (predict_csv if kind == "csv" else predict_parquet)(pairs, tmp_path / "out", note, ["user_id"])
+    assert seen == [("Ann", 1), ("1.0", 2), ("NA", 3)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [([" ", "b"], "row 1: no user_id"), ([1.0, 2.0], "has the type double, not text")],
+)
+def test_missing_text_and_numbers_with_decimals_in_place_of_text_are_refused(
+    tmp_path, ids, message
+):
+    pairs = parquet(tmp_path, user_id=ids, anime_id=[1, 2])
+    with pytest.raises(UserError, match=message):
+        predict_parquet(pairs, tmp_path / "out", mean_of_ids, ["user_id"])
+
+
 def test_a_gzipped_csv_file_is_read(tmp_path):
     (tmp_path / "pairs.csv.gz").write_bytes(gzip.compress(b"user_id,anime_id\n1,2\n"))
     assert predict_csv(tmp_path / "pairs.csv.gz", tmp_path / "out", mean_of_ids) == 1
@@ -77,8 +121,15 @@ def test_files_without_rows_are_allowed(tmp_path):
     [
         ("user,anime_id\n1,2\n", r"no column user_id; it has user, anime_id"),
         ("user_id,anime_id\n1,2\n1,2\n1,Bebop\n", r"data row 3: anime_id 'Bebop' is not a whole"),
-        ("user_id,anime_id\n,2\n", r"data row 1: user_id '' is not a whole number"),
+        ("user_id,anime_id\n,2\n", r"data row 1: no user_id"),
         ("user_id,anime_id,prediction\n1,2,3\n", "already has a column prediction"),
+        ("user_id,anime_id\n1,2\n1,2\n1.7,2\n", "data row 3: user_id '1.7' is not a whole number"),
+        (f"user_id,anime_id\n1,2\n{10**19},2\n", f"data row 2: user_id '{10**19}' is larger than"),
+        (
+            "USER_ID,User_ID,anime_id\n1,1,2\n",
+            "USER_ID and User_ID may both be user_id; rename one",
+        ),
+        ("user_id,anime_id\n1,2,\n3,4,\n", "cannot be read as CSV: Length of header or names"),
         ("", "cannot be read as CSV"),
         ('user_id,anime_id\n1,"2\n', "cannot be read as CSV"),
     ],
@@ -92,8 +143,14 @@ def test_a_csv_file_that_cannot_be_used_is_explained(tmp_path, content, message)
     ("columns", "message"),
     [
         ({"user_id": [1]}, r"no column anime_id; it has user_id"),
-        ({"user_id": [1.5], "anime_id": [1]}, "user_id has the type double, not a whole number"),
+        ({"user_id": [1.5], "anime_id": [1]}, "data row 1: user_id 1.5 is not a whole number"),
         ({"user_id": [1, 2, 3], "anime_id": [1, 2, None]}, "data row 3: no anime_id"),
+        (
+            {"user_id": [1, 2**60 + 1.0], "anime_id": [1, 2]},
+            "row 2: user_id 1.15.*18 is not a whol",
+        ),
+        ({"user_id": [[1]], "anime_id": [1]}, "user_id has the type list.*, not a whole number"),
+        ({"user_id": ["1", "x"], "anime_id": [1, 1]}, "row 2: user_id 'x' is not a whole number"),
         ({"user_id": [1], "anime_id": [1], "prediction": [1]}, "already has a column prediction"),
     ],
 )
@@ -123,17 +180,25 @@ def test_an_error_in_a_late_chunk_leaves_the_file_as_it_was(tmp_path):
         ("pairs.csv", "nowhere/out.csv", "nowhere: no such folder to write to"),
         ("pairs.csv", "out.parquet", "Parquet is written from Parquet, and CSV from CSV"),
         ("pairs.csv", "out.csv", "no trained model here"),
+        ("pairs.csv", "pairs.csv", "is the file of the pairs; write to another one"),
+        ("pairs.csv", "link.csv", "is the file of the pairs; write to another one"),
+        ("book.csv", "out.csv", "is a workbook of a spreadsheet; save the sheet as CSV"),
+        ("table.csv", "out.csv", "is a Parquet file; its name must end in .parquet"),
     ],
 )
 def test_wrong_arguments_are_explained_before_anything_is_written(
     tmp_path, monkeypatch, pairs, out, message
 ):
     csv(tmp_path, "user_id,anime_id\n1,2\n")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "pairs.csv")
+    (tmp_path / "book.csv").write_bytes(b"PK\x03\x04 and so on")
+    (tmp_path / "table.csv").write_bytes(b"PAR1 and so on")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     words = [tmp_path / pairs, "--out", tmp_path / out, "--model", tmp_path]
     monkeypatch.setattr("sys.argv", ["predict", *map(str, words)])
     with pytest.raises(UserError, match=message):
         predict.main()
-    assert [path.name for path in tmp_path.iterdir()] == ["pairs.csv"]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 PAIRS = pd.DataFrame(
@@ -173,6 +238,24 @@ def test_details_say_how_sure_the_model_is_the_same_in_csv_and_parquet(
     plain = predicted(monkeypatch, models, tmp_path / "pairs.parquet")
     assert [*plain] == [*PAIRS, "prediction"]
     assert plain["prediction"].to_numpy() == pytest.approx(exact["prediction"], abs=1e-4)
+
+
+def test_ids_that_are_text_are_predicted_and_unknown_ones_are_counted(
+    tmp_path, monkeypatch, models, capsys
+):
+    texts = renamed(models, tmp_path / "texts", "n° {}".format)
+    PAIRS.to_csv(tmp_path / "numbers.csv", index=False)
+    ids = {name: PAIRS[name].map("n° {}".format) for name in ("user_id", "anime_id")}
+    PAIRS.assign(**ids).to_parquet(tmp_path / "texts.parquet", index=False)
+    expected = predicted(monkeypatch, models, tmp_path / "numbers.csv")
+    said = capsys.readouterr().out
+    found = predicted(monkeypatch, texts, tmp_path / "texts.parquet")
+    assert found["prediction"].to_numpy() == pytest.approx(expected["prediction"], abs=1e-4)
+    assert capsys.readouterr().out == said.replace(".csv", ".parquet")
+    assert said.splitlines()[1:] == [
+        "1 of 5 rows have a user that the model does not know: predicted as an average user",
+        "1 of 5 rows have a title that the model does not know: predicted as an average title",
+    ]
 
 
 @pytest.mark.parametrize("name", ["prediction", "low", "grade_7"])

@@ -13,13 +13,13 @@ from pipeline.recommender.recommender import NO_FILTERS, Recommender
 from pipeline.recommender.scorer import THREADS
 
 USERS_PER_CHUNK = 256  # bounds the memory of a chunk's users × titles matrix
-SCHEMA = pa.schema(
-    {"user_id": pa.int64(), "rank": pa.int32(), "anime_id": pa.int64(), "prediction": pa.float32()}
-)
 
 
 class BatchRecommender:
     """Lists the best titles for every user with ratings.
+
+    Attributes:
+        schema: columns of the lists: user_id, rank (from 1), anime_id and prediction.
 
     Args:
         recommender: the model.
@@ -40,9 +40,15 @@ class BatchRecommender:
     ) -> None:
         self.recommender, self.number, self.niche = recommender, number, niche
         self.filters, self._matching = filters, recommender.catalogue.matching(filters)
+        user, title = (
+            pa.string() if ids.are_text else pa.int64()
+            for ids in (recommender.users, recommender.catalogue.ids)
+        )
+        numbers = {"rank": pa.int32(), "anime_id": title, "prediction": pa.float32()}
+        self.schema = pa.schema({"user_id": user, **numbers})
 
     def lists(self) -> Iterator[pa.RecordBatch]:
-        """Yield the lists of one chunk of users at a time, in SCHEMA, by user and rank."""
+        """Yield the lists of one chunk of users at a time, in ``schema``, by user and rank."""
         users = self.recommender.on_lists.raters
         chunks = (users[i : i + USERS_PER_CHUNK] for i in range(0, len(users), USERS_PER_CHUNK))
         blas = self.recommender.scorer.blas.limit(limits=1)
@@ -69,4 +75,4 @@ class BatchRecommender:
             "anime_id": recommender.catalogue.ids.of_row[item[row, rank]],
             "prediction": prediction[row, rank],
         }
-        return pa.record_batch(columns, SCHEMA)
+        return pa.record_batch(columns, self.schema)

@@ -41,7 +41,7 @@ class Catalogue:
         table = pq.read_table(folder / "titles.parquet")
         counts = pq.read_table(folder / "items.parquet", columns=["item_count"])["item_count"]
         self.raters = counts.to_numpy().astype(np.int64)
-        self.ids = Ids(table["item_id"].fill_null(-1).to_numpy())
+        self.ids = Ids(table["item_id"])
         self.names, self.english, self.genres, self.types = (
             table[name].to_pylist() for name in ("title", "english", "genres", "type")
         )
@@ -110,7 +110,7 @@ class Catalogue:
         """Return anime_id, title, type, year and genres of a title."""
         year = self.years[row]
         return {
-            "anime_id": int(self.ids.of_row[row]),
+            "anime_id": self.ids.outside(row),
             "title": self.name(row),
             "type": self.types[row],
             "year": None if np.isnan(year) else int(year),

@@ -48,7 +48,7 @@ class Recommender:
         self.lists = load_lists(folder, self.scorer)
         self.catalogue = Catalogue(folder)
         users = pq.read_table(folder / "users.parquet", columns=["user_id", "name", "user_count"])
-        self.users = Ids(users["user_id"].fill_null(-1).to_numpy())
+        self.users = Ids(users["user_id"])
         self._names = users["name"]
         self.on_lists = UserLists(folder, self.scorer.n_titles)
         self.reasons = Reasons(folder, self.scorer, self.lists.watching, self.catalogue)
@@ -59,9 +59,16 @@ class Recommender:
         """Find a user of the data by id or name.
 
         Raises:
-            UserError: no user has this id or name.
+            UserError: no user has this id or name, or it is one's id and another's name.
         """
-        row = self.users.find(query.strip()) or max(pc.index(self._names, query).as_py(), 0)
+        row, named = self.users.find(query), max(pc.index(self._names, query).as_py(), 0)
+        if self.users.are_text and row and named and row != named:
+            raise UserError(
+                f"{query!r} is the id of one user and the name of another, whose id is "
+                f"{self.users.outside(named)!r}; use that id, or the name of the first, "
+                f"{self._names[row].as_py()!r}."
+            )
+        row = row or named
         if not row:
             raise UserError(
                 f"no user has the id or name {query!r}. For somebody who is not in the data, bring "
@@ -72,7 +79,7 @@ class Recommender:
         return Person(self.scorer.taste(row), item, rating, also=OnList(watched))
 
     def predict(self, user_id: Array, anime_id: Array) -> Array:
-        """Predict pairs of ids, integers [n]; unknown ids count as an average user or title.
+        """Predict pairs of ids [n]; unknown ids count as an average user or title.
 
         Returns:
             float32 [n], on the scale.

@@ -134,9 +134,10 @@ class Recommendations(mlflow.pyfunc.PythonModel):
             )
         scale = self.recommender.scorer.scale
         try:
-            if anime is not None and (isinstance(anime, bool) or int(anime) != float(anime)):
+            are_text = self.recommender.catalogue.ids.are_text
+            if isinstance(anime, bool) or (isinstance(anime, float) and not anime.is_integer()):
                 raise ValueError(anime)
-            of_title = str(title) if anime is None else str(int(anime))
+            of_title = str(title if anime is None else anime if are_text else int(anime))
             rating = None if value is None else float(value)
             if rating is None or scale.low <= rating <= scale.high:
                 return Listed(of_title, rating, status_of(str(status or "")))

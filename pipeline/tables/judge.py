@@ -13,6 +13,7 @@ IN_TEST = "also in the test set"
 RATED = "rated in another row"
 NOT_DIRT = (IN_TEST, RATED)  # reasons that do not count towards clean.max_rejected
 IDS = ["user_id", "item_id"]
+NO_ID = dict.fromkeys(IDS, "id is not a whole number")  # why a row without this id is not kept
 PAIR = [*IDS, "is_test"]
 
 
@@ -54,7 +55,11 @@ def repeated(rows: ibis.Table, dataset: Dataset) -> ibis.Table:
 
 
 def ratings(
-    rows: ibis.Table, repeats: ibis.Table, tested: ibis.Table | None, dataset: Dataset
+    rows: ibis.Table,
+    repeats: ibis.Table,
+    tested: ibis.Table | None,
+    dataset: Dataset,
+    no_id: dict[str, str] = NO_ID,
 ) -> ibis.Table:
     """Add ``reason`` to the ratings and the titles watched: null for a row to keep.
 
@@ -67,6 +72,7 @@ def ratings(
         repeats: what ``repeated`` returns for them.
         tested: user_id, item_id of the usable rows of the test set, if there is one.
         dataset: the rating scale.
+        no_id: by id column, the reason of a row without this id.
     """
     low, high = dataset.min_rating, dataset.max_rating
     judged = rows.left_join(repeats, PAIR)
@@ -77,7 +83,7 @@ def ratings(
         in_test = judged.tested.notnull()
     off_scale = ~usable(rows, dataset) & ~watched
     reason = ibis.cases(
-        (~_has_ids(rows), "id is not a whole number"),
+        *((rows[key].isnull(), reason) for key, reason in no_id.items()),
         (rows.rating.isnull(), "rating is not a number"),
         (off_scale & rows.rating.isin([0, -1]), "not rated: 0 or -1"),
         (off_scale, f"rating not in {low:g} to {high:g}"),
@@ -89,13 +95,11 @@ def ratings(
     return judged.select(*rows.columns, reason=reason)
 
 
-def entities(rows: ibis.Table) -> ibis.Table:
+def entities(rows: ibis.Table, no_id: dict[str, str] = NO_ID) -> ibis.Table:
     """Add ``reason`` to titles or users: no id, or the id of an earlier row; null to keep it."""
     key = rows.columns[0]
     rows = rows.mutate(first=_.row.min().over(group_by=key))
-    reason = ibis.cases(
-        (_[key].isnull(), "id is not a whole number"), (_.row > _.first, "id stands further up")
-    )
+    reason = ibis.cases((_[key].isnull(), no_id[key]), (_.row > _.first, "id stands further up"))
     return rows.mutate(reason=reason).drop("first")
 
 

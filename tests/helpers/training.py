@@ -1,6 +1,10 @@
 """Models small enough to train in a second."""
 
+import shutil
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from pipeline.artifact.folder import write_model
@@ -62,3 +66,14 @@ def train_network(features, folder, *overrides, share=0.9):
     if (similar := load_similar(folder)) is not None:  # the planted taste leaves nothing to it
         np.savez(folder / SIMILAR, **similar[0]._replace(strength=0.5)._asdict())
     return network
+
+
+def renamed(models, folder, name):
+    """Copy a model, with the outside ids ``name`` of what were whole numbers."""
+    shutil.copytree(models, folder, dirs_exist_ok=True)
+    for table, key in (("users", "user_id"), ("items", "item_id"), ("titles", "item_id")):
+        rows = pq.read_table(folder / f"{table}.parquet")
+        ids = pa.array([None, *map(name, rows[key].to_pylist()[1:])])
+        rows = rows.set_column(rows.column_names.index(key), key, ids)
+        pq.write_table(rows, folder / f"{table}.parquet")
+    return folder

@@ -112,15 +112,33 @@ def test_of_a_franchise_the_first_unseen_title_is_listed_and_without_filters_eve
     assert [SERIES[row - 1] for row in np.flatnonzero(first)] == ["X II", "Y", "Z", "Z (2019)", "W"]
 
 
-@given(st.lists(st.integers(0, 2**40), unique=True), st.lists(st.integers(-9, 2**63 - 1)))
-def test_known_ids_have_their_rows_and_unknown_ids_row_0(known, queries):
-    ids = Ids(np.array([-1, *known]))
+NUMBERS = st.integers(-9, 9) | st.integers(1 - 2**63, 2**63 - 1)
+
+
+@given(st.lists(NUMBERS, unique=True), st.lists(NUMBERS))
+def test_known_numbers_have_their_rows_however_written_and_unknown_ones_row_0(known, queries):
+    ids = Ids(pa.chunked_array([pa.array([None, *known], "int64")]))
     assert ids.rows(np.array(known, "int64")).tolist() == list(range(1, len(known) + 1))
-    for query in queries:
+    for query in [*known, *queries]:
         assert ids.row(query) == (known.index(query) + 1 if query in known else 0)
-        assert ids.find(str(query)) == ids.row(query)
-    assert ids.row(2**80) == 0
-    assert not any(map(ids.find, ("", "²", "+1", "9" * 5000)))
+        for text in (f"{query}", f"{query}.0", f" {query}. ", f"{query:+}"):
+            assert ids.find(text) == ids.row(query)
+    assert ids.row(2**80) == ids.find(str(2**63)) == ids.row("1") == 0
+    assert not any(map(ids.find, ("", "-", "²", "1.5", "9" * 5000)))
+
+
+TEXTS = st.text("aA1. ").map(str.strip).filter(bool)
+
+
+@given(st.lists(TEXTS, unique=True), st.lists(TEXTS))
+def test_known_texts_have_their_rows_exactly_as_they_are_written(known, queries):
+    ids = Ids(pa.chunked_array([pa.array([None, *known], "string")]))
+    found = ids.rows(np.array([*known, *queries], object)).tolist()
+    assert found[: len(known)] == list(range(1, len(known) + 1))
+    for query, row in zip([*known, *queries], found, strict=True):
+        assert row == ids.row(query) == ids.find(f" {query} ")
+        assert ids.outside(row) == (query if query in known else "")
+    assert ids.find("") == ids.row(1) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Recommendations for users of the data and for new users."""
 
+import json
+
 import numpy as np
 import pytest
 from helpers.tables import ITEMS
-from helpers.training import train
+from helpers.training import renamed, train
 
 from pipeline.errors import UserError
 from pipeline.recommender.listed import Listed
@@ -21,6 +23,31 @@ def test_pairs_are_predicted_by_id_and_unknown_ids_count_as_average(recommender)
     assert predictions == pytest.approx([known[5], unknown[5], known[0], unknown[0]], abs=1e-5)
     assert len(set(predictions.round(3))) == 4
     assert len(recommender.predict(user[:0], title[:0])) == 0
+
+
+def test_users_whose_ids_are_text_are_found_by_id_or_name_unless_both_fit(models, tmp_path):
+    texts = Recommender(
+        renamed(models, tmp_path, lambda n: f"user{n // 10 + 1}" if n < 300 else f"{n}")
+    )
+    known = Recommender(models)
+    assert texts.user(" 300").item.tolist() == known.user("300").item.tolist()
+    assert texts.user("user31").item.tolist() == known.user("310").item.tolist()
+    with pytest.raises(
+        UserError,
+        match=r"'user7' is the id of one user and the name of another, "
+        r"whose id is 'user8'; use that id, or the name of the first, 'user6'",
+    ):
+        texts.user("user7")
+    with pytest.raises(UserError, match=r"no user has the id or name '6\.0'"):
+        texts.user("6.0")
+
+
+def test_titles_have_their_outside_ids_in_lists(models, tmp_path):
+    texts, known = Recommender(renamed(models, tmp_path, "t{}".format)), Recommender(models)
+    expected = [title["anime_id"] for title in known.recommend(known.user("30"), 5)]
+    found = texts.recommend(texts.user("t30"), 5)
+    assert [title["anime_id"] for title in found] == [f"t{title}" for title in expected]
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_a_title_without_ratings_is_predicted_from_its_attributes(recommender):

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.commands import python
+from helpers.training import renamed
 from mlflow.exceptions import MlflowException
 
 from benchmarks import serving
+from pipeline.artifact.folder import SETTINGS
 from pipeline.paths import ROOT
 from pipeline.recommender.listed import Listed
 from pipeline.recommender.pair import recommend_both
 from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.serving import LISTED
+from pipeline.tracking.model import example
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +92,26 @@ def test_the_model_has_a_signature_an_example_and_exact_requirements(loaded, sto
     lines = Path(needed).read_text().split()
     assert all("==" in line for line in lines)
     assert not any(line.startswith(("tensorflow", "keras")) for line in lines)
+
+
+@pytest.mark.parametrize("name", ["t {}".format, lambda n: n + 2**40])
+def test_a_model_with_other_ids_speaks_them(models, tmp_path, capfd, name):
+    known = Recommender(models)
+    folder = renamed(models, tmp_path / "model", name)
+    model = mlflow.pyfunc.load_model(serving.stored(folder, tmp_path)[0])
+    assert "Got error" not in capfd.readouterr().err, "the stored example is valid"
+    lists = model.predict(pd.DataFrame({"user_id": [name(30)]}), {"k": 3})
+    expected = [name(title["anime_id"]) for title in known.recommend(known.user("30"), 3)]
+    assert lists["anime_id"].tolist() == expected
+    assert example(folder) == [{"anime_id": name(n), "rating": 10.0} for n in (10, 20, 30)]
+    settings = json.loads((folder / SETTINGS).read_text())
+    (folder / SETTINGS).write_text(json.dumps(settings | {"max_rating": 5}))
+    assert {entry["rating"] for entry in example(folder)} == {5.0}
+    pairs = pd.DataFrame({"user_id": [name(30)] * 2, "anime_id": [name(50), name(999)]})
+    assert model.predict(pairs)["prediction"].nunique() == 2
+    mine = [{"anime_id": name(10), "rating": 9}, {"title": "Title number 2", "rating": 2}]
+    theirs = pd.DataFrame({"ratings": [mine], "with_user_id": [name(30)]})
+    assert len(model.predict(theirs, {"k": 2})) == 2
 
 
 def test_a_user_gets_the_list_that_recommend_gives(service, models):

@@ -9,7 +9,7 @@ from helpers.training import train
 
 from pipeline.artifact.folder import read_ratings
 from pipeline.artifact.watch import load_watch
-from pipeline.recommender.batch import SCHEMA, BatchRecommender
+from pipeline.recommender.batch import BatchRecommender
 from pipeline.recommender.fold_in import fold_in
 from pipeline.recommender.listed import Listed
 from pipeline.recommender.person import NOTHING, OnList, told
@@ -52,8 +52,9 @@ def test_what_is_watched_is_on_the_list_of_a_user_and_is_not_listed_again(watche
     assert not set(person.item) & {*titles}
     listed = {row["anime_id"] // 10 for row in recommender.recommend(person, 50)}
     assert listed == {*range(1, 32)} - {*person.item, *titles}
-    lists = pd.concat(batch.to_pandas() for batch in BatchRecommender(recommender, 50).lists())
-    assert [*lists] == SCHEMA.names
+    batch = BatchRecommender(recommender, 50)
+    lists = pd.concat(of_chunk.to_pandas() for of_chunk in batch.lists())
+    assert [*lists] == batch.schema.names
     assert {*lists[lists["user_id"] == 10 * user]["anime_id"] // 10} == listed
 
 
