@@ -61,8 +61,8 @@ def connect() -> "Experiment":
         reason = str(error).strip().splitlines()[0]
         wanted = f"{store.ID}={number}" if number else f"the experiment {name!r}"
         raise UserError(
-            f"MLflow's store {store.shown(store.store())} cannot be used for {wanted} ({reason}); check "
-            f"{store.URI}, {store.NAME} and {store.ID}."
+            f"MLflow's store {store.shown(store.store())} cannot be used for {wanted} ({reason}); "
+            f"check {store.URI}, {store.NAME} and {store.ID}."
         ) from error
     finally:
         if not number:  # MLflow sets it, as if the user had
