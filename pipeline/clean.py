@@ -18,7 +18,7 @@ from ibis import _
 
 from pipeline.config import load
 from pipeline.errors import UserError, run_stage
-from pipeline.files import replace_json, replacing
+from pipeline.files import inputs, replace_json, replacing
 from pipeline.paths import CLEAN, METRICS, RAW
 from pipeline.settings.sections import Clean, Dataset
 from pipeline.tables import judge
@@ -250,6 +250,7 @@ def clean(
 def main() -> None:
     """Run the stage on params.yaml."""
     config = load()
+    inputs(RAW)
     with replacing(CLEAN) as out, connect(config.engine) as engine:
         counts = clean(config.dataset, config.clean, engine, RAW, out)
     for assumption in counts.get("assumed", []):

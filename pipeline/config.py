@@ -4,31 +4,44 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline import sources
 from pipeline.errors import UserError
 from pipeline.paths import PARAMS
 from pipeline.settings.limits import check_names, check_values
 from pipeline.settings.sections import ENGINES, Config, Dataset, Files
+from pipeline.tracking.store import check_environment
 
 __all__ = ["Dataset", "Files", "check", "load"]  # Dataset, Files: base classes for new sources
 
 
+RETURN = (
+    "`git restore params.yaml` brings the committed settings back, `python -m pipeline.compose` "
+    "the defaults."
+)
+
+
 def load(path: Path = PARAMS) -> Config:
-    """Read and check params.yaml.
+    """Read and check what a stage is told: params.yaml, and where MLflow keeps runs.
 
     Raises:
         UserError: the file is missing or not YAML, or a key is unknown, missing, of a wrong type
-            or out of range; the message names the key.
+            or out of range; the message names the key, and how to get back, as ``dvc exp run``
+            leaves refused values in params.yaml. Or MLflow's variables name no usable store.
     """
     if not path.exists():
         raise UserError(f"{path} is missing; `python -m pipeline.compose` writes it from conf/.")
     try:
         settings = OmegaConf.load(path)
     except Exception as error:
-        raise UserError(f"{path} is not readable as YAML: {error}") from error
-    return check(settings)
+        raise UserError(f"{path} is not readable as YAML: {error}. {RETURN}") from error
+    try:
+        config = check(settings)
+    except UserError as error:
+        raise UserError(f"{error} It is what {path} has now: {RETURN}") from error
+    check_environment()
+    return config
 
 
 def check(settings: Any) -> Config:
@@ -48,10 +61,14 @@ def check(settings: Any) -> Config:
         schema = OmegaConf.structured(Config)
         schema.dataset = OmegaConf.structured(source.Settings)
         schema.engine = OmegaConf.structured(ENGINES[engine])
-        config = OmegaConf.to_object(OmegaConf.merge(schema, settings))
+        converted = OmegaConf.merge(schema, settings)
+        assert isinstance(converted, DictConfig)
+        config = OmegaConf.to_object(converted)
+    except MissingMandatoryValue as error:
+        raise UserError(f"{error.full_key}: a value is missing.") from error
     except OmegaConfBaseException as error:
-        problem = str(error).splitlines()[0]
-        raise UserError(f"{error.full_key or 'params.yaml'}: {problem}") from error
+        problem = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"{error.full_key or 'params.yaml'}: {problem}.") from error
     assert isinstance(config, Config)
-    check_values(config, settings)
+    check_values(config, converted)
     return config

@@ -32,7 +32,7 @@ from pipeline.evaluation import (
 from pipeline.evaluation.lists import Score
 from pipeline.evaluation.metrics import GROUPS, Bootstrap, difference, measure, quantile_groups
 from pipeline.evaluation.references import References, references
-from pipeline.files import defined, replace_csv, replace_json, replace_text, rounded
+from pipeline.files import defined, inputs, replace_csv, replace_json, replace_text, rounded
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
 from pipeline.recommender.grades import gains
 from pipeline.recommender.lists import Lists, load_lists
@@ -185,6 +185,7 @@ def noise_floor(download: Path) -> dict[str, float]:
 def main() -> None:
     """Run the stage on the settings in params.yaml."""
     config = load()
+    inputs(FEATURES / "test.parquet", PLOTS / "learning_curve.csv", METRICS / "download.json")
     trained, scale = model_digest(MODEL), read_scale(MODEL)
     curve = pd.read_csv(PLOTS / "learning_curve.csv")
     # Small matrix products: with two BLAS threads and a busy core they take ten times as long.

@@ -22,7 +22,7 @@ from ibis import _
 
 from pipeline.config import load
 from pipeline.errors import UserError, run_stage
-from pipeline.files import replacing
+from pipeline.files import inputs, replacing
 from pipeline.paths import CLEAN, FEATURES
 from pipeline.settings.sections import Features
 from pipeline.tables.earlier import with_blocks
@@ -241,6 +241,7 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
 def main() -> None:
     """Run the stage on params.yaml."""
     config = load()
+    inputs(CLEAN)
     with replacing(FEATURES) as out, connect(config.engine) as engine:
         features(CLEAN, config.features, engine, out)
 

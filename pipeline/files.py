@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 DIGITS = 4  # decimals of figures in git; machines of different kinds differ in later ones
 
 
+def inputs(*paths: Path) -> None:
+    """Refuse to start a stage before its inputs are there.
+
+    Raises:
+        UserError: a path is missing.
+    """
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path} is missing; `dvc repro` runs the stages that make it.")
+
+
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that replaces ``folder`` when the block ends.

@@ -9,15 +9,21 @@ conf/experiment/NAME.yaml and params.yaml. The next ``dvc repro`` reproduces tha
 import argparse
 import json
 import re
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from pipeline.compose import compose
 from pipeline.config import check
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.files import replace_text
+from pipeline.files import destination
 from pipeline.paths import PARAMS, ROOT
+from pipeline.settings.overrides import parsed
+from pipeline.settings.sections import flat
 from pipeline.tracking import runs
 from pipeline.tracking.objective import TAG, named
 
@@ -49,6 +55,8 @@ def chosen(run_id: str | None) -> Any:
     except MlflowException as error:
         raise UserError(f"--run {run_id}: no such run; `make ui` shows the ids.") from error
     if "overrides" in run.data.tags:
+        if "test_mse" not in run.data.metrics:
+            raise UserError(f"--run {run_id}: this job has no result; choose a finished one.")
         return run
     jobs = mlflow.search_runs(
         filter_string=f"tags.mlflow.parentRunId = '{run_id}' and metrics.test_mse >= 0",
@@ -62,29 +70,67 @@ def chosen(run_id: str | None) -> Any:
 def experiment(overrides: list[str], sentence: str) -> str:
     """Return the text of a file in conf/experiment with these overrides.
 
-    Choices of groups go to the defaults list, values to their sections.
+    Choices of groups go to the defaults list, values to their sections. What is deleted becomes
+    null, and ``posterior`` none.
 
     Args:
         overrides: Hydra overrides of a job.
         sentence: comment at the top of the file.
     """
-    defaults: list[Any] = []
-    values: dict[str, Any] = {}
-    for override in overrides:
-        name, value = override.lstrip("+").split("=", 1)
+    experiments: list[str] = []
+    groups: dict[str, Any] = {}
+    values = OmegaConf.create()
+    for override in parsed(overrides):
+        name, value = override.key_or_group, _value(override)
         if name == "sweep":  # it chooses the jobs of the sweep, not the settings of a job
             continue
         if name == "experiment":
-            defaults.insert(0, value)  # Hydra wants overrides of groups last
-        elif (ROOT / "conf" / name).is_dir():
-            defaults.append({f"override /{name}": value})
+            experiments = [value] if isinstance(value, str) else value or []
+        elif (ROOT / "conf" / name).is_dir() and not isinstance(value, dict):
+            groups[f"override /{name}"] = value
         else:
-            OmegaConf.update(
-                tree := OmegaConf.create(values), name, OmegaConf.create(f"x: {value}").x
+            OmegaConf.update(values, name, value, merge=True, force_add=True)
+    defaults = [*experiments, *({group: choice} for group, choice in groups.items())]
+    parts = {"defaults": [*defaults, "_self_"]} if defaults else {}  # Hydra wants overrides last
+    text = OmegaConf.to_yaml(OmegaConf.merge(parts, values))
+    return f"# @package _global_\n# {sentence}\n{text}"
+
+
+def _value(override: Override) -> Any:
+    """Return what an override sets its key to, text and numbers as Hydra reads them."""
+    if override.is_delete():
+        return "none" if override.key_or_group == "posterior" else None
+    return override.value()
+
+
+def reproducing(name: str, text: str, run: Any) -> str:
+    """Compose params.yaml with a new experiment; it must give the settings of a job.
+
+    Args:
+        name: name of the experiment.
+        text: its text, which is not in conf/ yet.
+        run: MLflow run of the job.
+
+    Raises:
+        UserError: conf/ does not compose to these settings; the message names the first key.
+    """
+    import mlflow
+
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "experiment").mkdir()
+        (Path(folder) / "experiment" / f"{name}.yaml").write_text(text, encoding="utf-8")
+        params = compose([f"experiment={name}"], Path(folder))
+    found = flat(asdict(check(OmegaConf.create(params))))
+    wanted = flat(mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/config.yaml"))
+    for key in sorted(found.keys() | wanted.keys()):
+        if not key.startswith("dataset.watch.") and found.get(key) != wanted.get(key):
+            raise UserError(
+                f"{key} is {found.get(key)} by conf/ and the overrides of the job, and was "
+                f"{wanted.get(key)} in the job: conf/ has changed since, or the sweep read another "
+                f"folder. Nothing was written; run the sweep again, or `git checkout` its commit "
+                f"{run.data.tags.get('git_commit', '')[:9]}."
             )
-            values = OmegaConf.to_container(tree)  # type: ignore[assignment]
-    parts = ({"defaults": [*defaults, "_self_"]} if defaults else {}) | values
-    return f"# @package _global_\n# {sentence}\n{OmegaConf.to_yaml(OmegaConf.create(parts))}"
+    return params
 
 
 def main() -> None:
@@ -95,17 +141,20 @@ def main() -> None:
     parser.add_argument("--run", help="MLflow id of a sweep or job; default: the newest sweep")
     options = parser.parse_args()
     path = EXPERIMENTS / f"{options.name}.yaml"
-    if not re.fullmatch(r"[\w-]+", options.name):
-        raise UserError(f"{options.name}: a name consists of letters, digits, - and _.")
+    if not re.fullmatch(r"[A-Za-z_][\w-]*", options.name, re.ASCII):
+        raise UserError(
+            f"{options.name}: a name consists of letters, digits, - and _, a letter first."
+        )
     if path.exists():
         raise UserError(f"{path} exists; choose another name, or remove it.")
     run = chosen(options.run)
     overrides = json.loads(run.data.tags["overrides"])
     mse = run.data.metrics["test_mse"]
-    replace_text(path, experiment(overrides, f"Run {run.info.run_id}: test MSE {mse:.4f}."))
-    text = compose([f"experiment={options.name}"])
-    check(OmegaConf.create(text))
-    replace_text(PARAMS, text)
+    text = experiment(overrides, f"Run {run.info.run_id}: test MSE {mse:.4f}.")
+    params = reproducing(options.name, text, run)
+    with destination(path) as new, destination(PARAMS) as new_params:
+        new.write_text(text, encoding="utf-8")
+        new_params.write_text(params, encoding="utf-8")
     print(f"wrote {path.relative_to(ROOT)} and params.yaml; `dvc repro` runs the experiment.")
 
 

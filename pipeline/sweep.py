@@ -12,20 +12,25 @@ import math
 import os
 import shutil
 import sys
+import traceback
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.compose import PLUGINS
 from pipeline.config import check
-from pipeline.errors import UserError
+from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import replace_text
 from pipeline.paths import PARAMS, ROOT
 from pipeline.sweeps import runs, stage_cache
 from pipeline.sweeps.pruning import PrunedError, watching
 from pipeline.tracking.objective import named
 from pipeline.tracking.origin import SWEEP_RUN
+from pipeline.tracking.store import check_environment
 
 JOBS = ROOT / ".dvc" / "tmp" / "jobs"  # parent of the folders that jobs work in
 
@@ -48,15 +53,26 @@ def job(settings: DictConfig) -> float:
     try:
         return work(overrides, settings)
     except UserError as error:
-        print(f"error: {' '.join(overrides)}: {error}", file=sys.stderr, flush=True)
+        text = f"error: {' '.join(overrides)}: {error}"
+        if HydraConfig.get().mode == RunMode.RUN:
+            sys.exit(text)
+        print(text, file=sys.stderr, flush=True)
         return math.inf
+
+
+def identified(settings: DictConfig) -> tuple[str, dict[str, str]]:
+    """Return the digest of a job and the cache keys of its stages; no keys for wrong settings."""
+    try:
+        plain = OmegaConf.to_container(settings, resolve=True)
+        keys = stage_cache.stage_keys(DictConfig(plain))
+    except OmegaConfBaseException:
+        return runs.identify(OmegaConf.to_container(settings)), {}
+    return runs.identify([keys, plain]), keys
 
 
 def work(overrides: list[str], settings: DictConfig) -> float:
     """Train and evaluate in the folder of the job, or return the result of an earlier call."""
-    plain = OmegaConf.to_container(settings, resolve=True)
-    keys = stage_cache.stage_keys(DictConfig(plain))
-    identity = runs.identify([keys, plain])
+    identity, keys = identified(settings)
     callback = HydraConfig.get().callbacks["mlflow"]
     by = named(callback.objective)
     earlier = runs.earlier_value(identity, by)
@@ -89,11 +105,17 @@ def work(overrides: list[str], settings: DictConfig) -> float:
 
 def main() -> None:
     """Run the jobs, and close the sweep's run even if they fail."""
+    exit_on_user_error(check_environment)
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra passes its errors on
     status, failed = "FINISHED", []
     try:
         job()
     except KeyboardInterrupt:
         status = "KILLED"
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        if any(frame.name == "run_job" for frame in traceback.extract_tb(error.__traceback__)):
+            raise  # a job's own
+        sys.exit(f"error: {error}")
     finally:
         if SWEEP_RUN in os.environ:
             failed = runs.close(status)

@@ -3,8 +3,8 @@
 import argparse
 import os
 
-from pipeline.errors import exit_on_user_error
-from pipeline.tracking import runs, views
+from pipeline.errors import UserError, exit_on_user_error
+from pipeline.tracking import runs, store, views
 
 
 def main() -> None:
@@ -12,17 +12,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int, nargs="?", default=5000, help="default: 5000")
     port = parser.parse_args().port
-    runs.connect()
-    import mlflow
-
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", runs.EXPERIMENT)
-    experiment = mlflow.get_experiment_by_name(name)
+    if not 0 < port < 2**16:
+        raise UserError(f"{port}: a port is a number from 1 to 65535.")
+    experiment = runs.connect()
+    if store.store().startswith("http"):
+        print(f"the server {store.shown(store.store())} shows its runs itself")
+        return
     address = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs"
     for key, title in ((views.RESULTS, "results"), (views.SWEEP, "newest sweep")):
         if views.TAG + key in experiment.tags:
             print(f"{title}: {address}?{views.LINK}={key}", flush=True)
     command = ["mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)]
-    os.execvp("mlflow", [*command, "--backend-store-uri", runs.store()])
+    os.execvp("mlflow", [*command, "--backend-store-uri", store.store()])
 
 
 if __name__ == "__main__":

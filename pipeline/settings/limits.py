@@ -83,7 +83,7 @@ def check_values(config: Config, settings: DictConfig) -> None:
 
     Args:
         config: the typed settings.
-        settings: the same settings before conversion.
+        settings: the same settings by key.
 
     Raises:
         UserError: the first such value; the message names the key and what is allowed.

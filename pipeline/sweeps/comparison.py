@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.plots import BLUE, GREY, canvas
+from pipeline.settings.overrides import pairs
 from pipeline.tracking.objective import Objective
 
 MAX_TICKS = 8  # a param with more values has an axis to scale, with ticks at both ends alone
@@ -30,9 +31,7 @@ def job_table(children: list[Any], by: Objective) -> pd.DataFrame:
     """
     shown = by.metric, by.test
     rows = {
-        child.data.tags["job"]: dict(
-            override.split("=", 1) for override in json.loads(child.data.tags["overrides"])
-        )
+        child.data.tags["job"]: dict(pairs(json.loads(child.data.tags["overrides"])))
         | {name: child.data.metrics.get(name) for name in shown}
         for child in children
         if done(child)

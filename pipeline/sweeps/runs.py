@@ -6,6 +6,7 @@ Jobs may be other processes, so they get the id of the parent run from the envir
 import hashlib
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -13,11 +14,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, exit_on_user_error
+from pipeline.settings.overrides import parsed
 from pipeline.sweeps.stage_cache import code_digest
 from pipeline.tracking import origin, runs, views
 from pipeline.tracking.objective import TAG, Objective, named
@@ -98,28 +99,32 @@ class Sweep(Callback):
             )
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Open the sweep's run, or resume the one with the same overrides and code."""
+        """Open the sweep's run, or resume the one with the same overrides, settings and code."""
+        exit_on_user_error(lambda: self._open(config))  # Hydra only warns of other exceptions
+
+    def _open(self, config: DictConfig) -> None:
         import mlflow
 
         runs.connect()
         runs.close_dead()
-        words = sorted(w for w in sys.argv[1:] if not w.startswith(("-", "hydra")))
+        words = sorted(config.hydra.overrides.task)
         space = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create())
         assert isinstance(space, dict)
-        identity = identify([words, space, self.objective])
+        base = {key: value for key, value in config.items() if key != "hydra"}
+        settings = OmegaConf.to_container(OmegaConf.create(base), resolve=False)
+        identity = identify([words, space, self.objective, settings])
         query = f"tags.sweep = '{identity}'"
         before = mlflow.search_runs(filter_string=query, output_format="list", max_results=1)
         overrides = [*(f"{key!s}={values}" for key, values in space.items()), *words]
-        parsed = OverridesParser.create().parse_overrides(overrides)
-        swept = [p for p in parsed if p.is_sweep_override()]
-        os.environ[SWEEP_KEYS] = json.dumps([p.key_or_group for p in swept])
+        swept = [override for override in parsed(overrides) if override.is_sweep_override()]
+        os.environ[SWEEP_KEYS] = json.dumps([override.key_or_group for override in swept])
         with mlflow.start_run(
             run_id=before[0].info.run_id if before else None,
-            run_name=" ".join(str(p.input_line) for p in swept) or "defaults",
+            run_name=" ".join(str(override.input_line) for override in swept) or "defaults",
             tags={"sweep": identity, "route": "hydra sweep", TAG: self.objective}
             | origin.code()
             | origin.process(),
-            description=f"`python -m pipeline.sweep --multirun {' '.join(words)}`",
+            description=f"`python -m pipeline.sweep {shlex.join(sys.argv[1:])}`",
         ) as parent:
             os.environ[SWEEP_RUN] = parent.info.run_id
         mlflow.MlflowClient().update_run(parent.info.run_id, "RUNNING")

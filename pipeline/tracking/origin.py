@@ -11,6 +11,7 @@ import subprocess
 import psutil
 
 from pipeline.paths import ROOT
+from pipeline.settings.overrides import pairs
 
 # Environment variables; lists are JSON.
 SWEEP_RUN, SWEEP_KEYS = "SWEEP_RUN", "SWEEP_KEYS"  # MLflow id of the sweep's run; swept keys
@@ -58,9 +59,8 @@ def job_name() -> str:
     """Return the present job's overrides of the swept keys as its name; empty outside a sweep."""
     overrides = json.loads(os.environ.get(SWEEP_OVERRIDES, "[]"))
     keys = json.loads(os.environ.get(SWEEP_KEYS, "[]"))
-    pairs = [override.split("=", 1) for override in overrides]
-    swept = [pair for pair in pairs if pair[0] in keys]
-    return " ".join(f"{key}={shortened(value)}" for key, value in swept or pairs)
+    named = [pair._replace(value=shortened(pair.value)) for pair in pairs(overrides)]
+    return " ".join(str(pair) for pair in [p for p in named if p.key in keys] or named)
 
 
 def shortened(text: str) -> str:

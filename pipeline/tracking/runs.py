@@ -19,53 +19,54 @@ from filelock import FileLock
 from pipeline.errors import UserError
 from pipeline.paths import FEATURES, home
 from pipeline.settings.sections import Config, flat
-from pipeline.tracking import origin, views
+from pipeline.tracking import origin, store, views
 
 if TYPE_CHECKING:
     import mlflow
+    from mlflow.entities import Experiment
 
-EXPERIMENT = "anime-ratings"
-SQLITE = "sqlite:///"
 MODEL_DIGEST = "model_digest"  # tag by which evaluate finds the run that trained a model
 
 
-def store() -> str:
-    """Return the tracking URI: MLFLOW_TRACKING_URI, or a SQLite file in the repository.
-
-    A relative SQLite path is resolved from the repository: a queued experiment runs in a temporary
-    folder, and its runs would vanish with it.
-    """
-    uri = os.environ.get("MLFLOW_TRACKING_URI", f"{SQLITE}mlflow.db")
-    return f"{SQLITE}{home() / uri.removeprefix(SQLITE)}" if uri.startswith(SQLITE) else uri
-
-
-def connect() -> None:
+def connect() -> "Experiment":
     """Point MLflow at the store and the experiment; create them if they do not exist.
 
+    Returns:
+        The experiment that runs belong to.
+
     Raises:
-        UserError: the store cannot be used.
+        UserError: MLflow's variables or the store cannot be used.
     """
+    store.check_environment()
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "5")  # seconds
     import mlflow
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
-    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
-    mlflow.set_tracking_uri(store())
-    folder = (home() / "mlruns").as_uri() if store().startswith(SQLITE) else None
-    with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh SQLite store
-        try:
-            if mlflow.get_experiment_by_name(experiment) is None:
+    number = os.environ.get(store.ID)
+    name = os.environ.get(store.NAME, store.EXPERIMENT)
+    mlflow.set_tracking_uri(store.store())
+    folder = (home() / "mlruns").as_uri() if store.local() else None
+    try:
+        with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh store
+            if not number and mlflow.get_experiment_by_name(name) is None:
                 tags = views.experiment_tags()
-                mlflow.create_experiment(experiment, artifact_location=folder, tags=tags)
-            mlflow.set_experiment(experiment)
-        except (MlflowException, OSError) as error:
-            raise UserError(
-                f"MLflow's store {store()} cannot be used ({error}); check MLFLOW_TRACKING_URI."
-            ) from error
+                mlflow.create_experiment(name, artifact_location=folder, tags=tags)
+            return mlflow.set_experiment(None if number else name, number)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        wanted = f"{store.ID}={number}" if number else f"the experiment {name!r}"
+        raise UserError(
+            f"MLflow's store {store.shown(store.store())} cannot be used for {wanted} ({reason}); "
+            f"check {store.URI}, {store.NAME} and {store.ID}."
+        ) from error
+    finally:
+        if not number:  # MLflow sets it, as if the user had
+            os.environ.pop(store.ID, None)
 
 
 @contextmanager

@@ -1,35 +1,9 @@
-"""Runs: the store, the names of params, and runs of dead processes."""
+"""Runs: the names of params, and runs of dead processes."""
 
 import mlflow
-import pytest
 
-from pipeline.errors import UserError
 from pipeline.settings.sections import flat
 from pipeline.tracking import origin, runs
-
-
-@pytest.mark.parametrize(
-    ("given", "used"),
-    [
-        (None, "sqlite:////repository/mlflow.db"),
-        ("sqlite:///runs.db", "sqlite:////repository/runs.db"),
-        ("sqlite:////elsewhere/runs.db", "sqlite:////elsewhere/runs.db"),
-        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-    ],
-)
-def test_a_relative_store_is_resolved_from_the_repository(monkeypatch, given, used):
-    monkeypatch.setenv("DVC_ROOT", "/repository")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    if given:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
-    assert runs.store() == used
-
-
-def test_the_error_names_a_store_that_cannot_be_used(monkeypatch, tmp_path):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://somewhere")
-    with pytest.raises(UserError, match="nonsense://somewhere cannot be used"):
-        runs.connect()
 
 
 def test_params_are_named_as_on_the_command_line():
