@@ -4,10 +4,13 @@ In: the CSV files in data/raw. Out, in data/clean: ``ratings``, ``items`` and ``
 columns of pipeline/tables/schema.py; ``watched``, the pairs of user_id and item_id that are listed
 without a rating (see pipeline/tables/judge.py); and ``rejected``, one row per dropped row: its
 table, file, row number (1 is the first row below the header), reason, and ids and rating where
-readable. Also metrics/clean.json: the numbers of rows read, kept, unrated and rejected.
+readable. Also metrics/clean.json: the numbers of rows read, kept, unrated and rejected, and what
+was ``assumed`` of files that are not as Kaggle's are.
 """
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ibis
@@ -22,52 +25,14 @@ from pipeline.settings.sections import Clean, Dataset
 from pipeline.tables import judge
 from pipeline.tables.engine import Engine, collect, connect, count
 from pipeline.tables.judge import IDS, NOT_DIRT
-from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
-from pipeline.tables.schema import ITEMS, MISSING, RATINGS, USERS, Column
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.tables.reading import UNREADABLE, file_rows, no_rows
+from pipeline.tables.schema import ITEMS, RATINGS, USERS
 
-KEYS = (*IDS, "rating")  # an unreadable cell in one of these rejects the row; others become null
-UNREADABLE = "unreadable_"  # prefix of the columns that flag unreadable cells
 REJECTED = {
     "table": "string", "file": "string", "row": "int64", "reason": "string",
     "user_id": "int32", "item_id": "int32", "rating": "int32",
 }  # fmt: skip
-
-
-def read_csv(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
-    """Read a CSV file lazily, every cell as text.
-
-    Returns:
-        ``columns`` by their clean names; optional ones that the file lacks are left out.
-
-    Raises:
-        UserError: as ``header`` does.
-    """
-    names = header(path, columns)
-    text = engine.read_csv(path, [f"column{place}" for place in range(len(names))])
-    return text.select(
-        **{
-            column.name: text[f"column{names.index(column.header)}"]
-            for column in columns
-            if column.header in names
-        }
-    )
-
-
-def typed(text: ibis.Table, columns: list[Column]) -> ibis.Table:
-    """Convert the text of a file to the types of its schema.
-
-    Returns:
-        Those of ``columns`` that the file has; and for each that may be null, a bool column named
-        UNREADABLE + its name: the cell has text, but not a valid value.
-    """
-    cells = {}
-    for column in columns:
-        if column.name in text.columns:
-            cell = text[column.name]
-            cells[column.name] = column.read(cell)
-            if column.name not in KEYS:
-                cells[UNREADABLE + column.name] = cell.notin(MISSING) & column.read(cell).isnull()
-    return text.select(**cells)
 
 
 def emptied(rows: ibis.Table) -> dict[str, int]:
@@ -75,15 +40,6 @@ def emptied(rows: ibis.Table) -> dict[str, int]:
     flags = [name for name in rows.columns if name.startswith(UNREADABLE)]
     counts = collect(rows.aggregate(**{name: rows.count(where=rows[name]) for name in flags}))[0]
     return {name.removeprefix(UNREADABLE): n for name, n in counts.items() if n}
-
-
-def complete(rows: ibis.Table, columns: list[Column]) -> ibis.Table:
-    """Add those of ``columns`` that the file lacks, as nulls of their type."""
-    absent = ibis.null("string")
-    cells = {column.name: column.read(absent) for column in columns}
-    cells |= {UNREADABLE + name: ibis.literal(False) for name in cells if name not in KEYS}
-    present = {name: rows[name] for name in rows.columns}
-    return rows.select(**(cells | present))
 
 
 def rejected(table: str, rows: ibis.Table) -> ibis.Table:
@@ -120,7 +76,7 @@ def account(
     kept = read - sum(apart.values()) - sum(by_reason.values())
     dirt = sum(n for reason, n in by_reason.items() if reason not in NOT_DIRT)
     unusable = dirt if kept else read
-    if kept == 0 or unusable > max_rejected * read:
+    if read and (kept == 0 or unusable > max_rejected * read):
         reasons = [
             f"{group['file']}: {group['n']} rows, first row {group['first']}: {group['reason']}"
             for group in counts
@@ -133,18 +89,6 @@ def account(
     return {"read": read, "kept": kept, **apart, "rejected": by_reason}
 
 
-def file_rows(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
-    """Read a raw file: typed ``columns``, flags of unreadable cells, ``row`` and ``file``.
-
-    Raises:
-        UserError: the file is not CSV with these columns, or has no rows.
-    """
-    rows = engine.numbered(typed(read_csv(engine, path, columns), columns))
-    if count(rows) == 0:
-        raise UserError(f"{path.name}: no rows below the header.")
-    return complete(rows, columns).mutate(file=ibis.literal(path.name))
-
-
 def write(engine: Engine, rows: ibis.Table, path: Path) -> int:
     """Write the columns of the schema, sorted by id; return the number of rows."""
     flags = [name for name in rows.columns if name.startswith(UNREADABLE)]
@@ -153,31 +97,60 @@ def write(engine: Engine, rows: ibis.Table, path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
+def raw_rows(engine: Engine, raw: Path, plain: Path) -> tuple[dict[str, ibis.Table], list[str]]:
+    """Read the raw files that are there, by name; and say what was assumed of them.
+
+    Args:
+        engine: computes the tables.
+        raw: their folder; the file of users' details and that of the test set may be missing.
+        plain: a folder for plain copies of files in other dialects.
+    """
+    columns = {SCORES_CSV: RATINGS, TEST_CSV: RATINGS, CATALOGUE_CSV: ITEMS, DETAILS_CSV: USERS}
+    there = {name: os.path.lexists(raw / name) for name in columns}
+    optional = (DETAILS_CSV, TEST_CSV)
+    assumed = [] if there[DETAILS_CSV] else [f"{DETAILS_CSV}: not there; users have no details"]
+    rows = {}
+    for name, each in columns.items():
+        if there[name] or name not in optional:
+            rows[name], words = file_rows(engine, raw / name, each, plain)
+            assumed += [f"{name}: {'; '.join(words)}"] if words else []
+    rows.setdefault(DETAILS_CSV, no_rows(DETAILS_CSV, USERS))
+    return rows, assumed
+
+
 def clean(
     dataset: Dataset, settings: Clean, engine: Engine, raw: Path, out: Path
 ) -> dict[str, Any]:
     """Read the raw files, write the five tables to ``out``, return the counts for clean.json."""
-    scores = file_rows(engine, raw / SCORES_CSV, RATINGS).mutate(is_test=False)
-    tested = None
-    if (raw / TEST_CSV).exists():
-        test = file_rows(engine, raw / TEST_CSV, RATINGS).mutate(is_test=True)
+    with TemporaryDirectory(dir=out, prefix="plain-") as plain:
+        files, assumed = raw_rows(engine, raw, Path(plain))
+        counts: dict[str, Any] = tables(dataset, settings, engine, files, out)
+    return counts | ({"assumed": assumed} if assumed else {})
+
+
+def tables(
+    dataset: Dataset, settings: Clean, engine: Engine, files: dict[str, ibis.Table], out: Path
+) -> dict[str, Any]:
+    """Judge the rows of the raw files, write the five tables to ``out``, return the counts."""
+    scores, tested = files[SCORES_CSV].mutate(is_test=False), None
+    if TEST_CSV in files:
+        test = files[TEST_CSV].mutate(is_test=True)
         scores, tested = scores.union(test), test.filter(judge.usable(test, dataset)).select(IDS)
-    titles = file_rows(engine, raw / CATALOGUE_CSV, ITEMS)
-    users = file_rows(engine, raw / DETAILS_CSV, USERS)
+    titles, users = files[CATALOGUE_CSV], files[DETAILS_CSV]
     repeats = engine.keep(judge.repeated(scores, dataset))
-    tables = {
+    judged_by = {
         "ratings": (scores, judge.ratings(scores, repeats, tested, dataset)),
         "items": (titles, judge.entities(titles)),
         "users": (users, judge.entities(users)),
     }
     counts, kept, dropped = {}, {}, {}
-    for table, (read, judged) in tables.items():
+    for table, (read, judged) in judged_by.items():
         dropped[table] = engine.keep(rejected(table, judged))
         kept[table] = read.anti_join(dropped[table], ["file", "row"])
     unrated = judge.unrated(kept["ratings"], dataset)
     watched = engine.keep(kept["ratings"].filter(unrated).select(IDS))
     kept["ratings"] = kept["ratings"].filter(~unrated).mutate(rating=_.rating.cast("int8"))
-    for table, (read, _judged) in tables.items():
+    for table, (read, _judged) in judged_by.items():
         apart = {"unrated": count(watched)} if table == "ratings" else {}
         counts[table] = account(table, count(read), apart, dropped[table], settings.max_rejected)
         counts[table]["emptied"] = emptied(read)
@@ -196,6 +169,8 @@ def main() -> None:
     with replacing(CLEAN) as out, connect(config.engine) as engine:
         counts = clean(config.dataset, config.clean, engine, RAW, out)
     replace_json(METRICS / "clean.json", counts)
+    for line in counts.get("assumed", []):
+        print(f"assumed: {line}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from pipeline.paths import CLEAN, RAW
 from pipeline.settings.sections import Clean, Duckdb, Watch
 from pipeline.sources import local
 from pipeline.tables.engine import connect
-from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, layout
 from pipeline.tables.schema import RATINGS
 
 pytestmark = pytest.mark.slow
@@ -301,7 +301,7 @@ def test_a_file_without_a_header_is_not_read_to_its_end(tmp_path, content):
     (tmp_path / SCORES_CSV).write_bytes(content)
     tracemalloc.start()
     with pytest.raises(UserError, match=f"{SCORES_CSV}: its first lines"):
-        header(tmp_path / SCORES_CSV, RATINGS)
+        layout(tmp_path / SCORES_CSV, RATINGS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < len(content) / 2
