@@ -19,8 +19,8 @@ class Dataset:
     """Settings that every data source has."""
 
     source: str
-    min_rating: int
-    max_rating: int
+    min_rating: int | float
+    max_rating: int | float
     watch: Watch
 
 

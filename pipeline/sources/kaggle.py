@@ -12,6 +12,7 @@ from pipeline.files import replacing_file
 from pipeline.paths import from_home
 from pipeline.settings.sections import Files
 from pipeline.sources import archives
+from pipeline.tables.dialect import records, sniff
 
 RATING, STATUS = "rating", "watching_status"  # columns of the files of 2020
 UNRATED, PLANNED = "0", "6"
@@ -77,8 +78,6 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
 
 def _leave_out_planned(path: Path) -> int:
     """Remove the rows of titles that a user plans to watch and has not rated; count them."""
-    from pipeline.tables.dialect import records, sniff
-
     rows = records(path, sniff(path))
     names = next(rows, [])
     if STATUS not in names or RATING not in names:

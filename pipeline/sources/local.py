@@ -9,11 +9,17 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.paths import from_home
 from pipeline.settings.sections import Files
+from pipeline.tables.dialect import rewrite
 
 
 @dataclass
 class Settings(Files):
-    """Settings of the user's own files; see conf/dataset/local.yaml."""
+    """Settings of the user's own files; see conf/dataset/local.yaml.
+
+    Attributes:
+        test_scores: a file of ratings that is the test set; null for none.
+        encoding: the encoding of the files; null to find it out.
+    """
 
     test_scores: str | None
     encoding: str | None = None
@@ -27,7 +33,6 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     Raises:
         UserError: a file is missing, is not CSV or lacks a column; the message names the file.
     """
-    from pipeline.tables.dialect import rewrite
     from pipeline.tables.raw import (
         CATALOGUE_CSV,
         COLUMNS,

@@ -34,12 +34,14 @@ class Dialect:
         delimiter: the character between columns.
         told: whether the first line is ``sep=`` and the delimiter, as Excel writes it.
         backslash: whether a quote inside quotes is ``\"``.
+        blank: whether blank lines stand above the header.
     """
 
     encoding: str = UTF_8
     delimiter: str = ","
     told: bool = False
     backslash: bool = False
+    blank: bool = False
 
     @property
     def plain(self) -> bool:
@@ -55,6 +57,7 @@ class Dialect:
             encoding: self.encoding != UTF_8,
             f"{between} between columns{told}": self.delimiter != "," or self.told,
             r"\" for a quote": self.backslash,
+            "blank lines above the header": self.blank,
         }
         return [word for word, true in found.items() if true]
 
@@ -130,9 +133,10 @@ def _readable(path: Path) -> Iterator[None]:
 def _delimited(path: Path, start: Dialect) -> Dialect:
     """Find what stands between the columns."""
     with path.open(encoding=start.encoding, newline="") as file, suppress(UnicodeError):
-        told = re.fullmatch(r'"?sep=(.)"?[\r\n]*', file.readline(MAX_HEADER), re.IGNORECASE)
-        if told:
+        line = file.readline(MAX_HEADER)
+        if told := re.fullmatch(r'"?sep=(.)"?[\r\n]*', line, re.IGNORECASE):
             return replace(start, delimiter=told[1], told=True)
+        start = replace(start, blank=line in ("\n", "\r", "\r\n"))
     widths = {}
     for delimiter in DELIMITERS:
         found = _widths(path, replace(start, delimiter=delimiter))
