@@ -10,6 +10,7 @@ Also metrics/clean.json: the numbers of rows read, kept, unrated and rejected, a
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ibis
@@ -23,56 +24,17 @@ from pipeline.paths import CLEAN, METRICS, RAW
 from pipeline.settings.sections import Clean, Dataset
 from pipeline.tables import judge
 from pipeline.tables.engine import Engine, collect, connect, count
-from pipeline.tables.ids import Numbered, number
+from pipeline.tables.ids import Numbered
 from pipeline.tables.judge import IDS, NOT_DIRT
 from pipeline.tables.outside import outside
-from pipeline.tables.raw import CATALOGUE_CSV, COLUMNS, DETAILS_CSV, SCORES_CSV, TEST_CSV, header
-from pipeline.tables.schema import MISSING, Column
+from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
+from pipeline.tables.reading import UNREADABLE, raw_rows
 from pipeline.tables.spread import advice, check, spread
 
-KEYS = (*IDS, "rating")  # an unreadable cell in one of these rejects the row; others become null
-UNREADABLE = "unreadable_"  # prefix of the columns that flag unreadable cells
 REJECTED = {
     "table": "string", "file": "string", "row": "int64", "reason": "string",
     "user_id": "int32", "item_id": "int32", "rating": "float32",
 }  # fmt: skip
-
-
-def read_csv(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
-    """Read a CSV file lazily, every cell as text.
-
-    Returns:
-        ``columns`` by their clean names; optional ones that the file lacks are left out.
-
-    Raises:
-        UserError: as ``header`` does.
-    """
-    names = header(path, columns)
-    text = engine.read_csv(path, [f"column{place}" for place in range(len(names))])
-    return text.select(
-        **{
-            column.name: text[f"column{names.index(column.header)}"]
-            for column in columns
-            if column.header in names
-        }
-    )
-
-
-def typed(text: ibis.Table, columns: list[Column]) -> ibis.Table:
-    """Convert the text of a file to the types of its schema.
-
-    Returns:
-        Those of ``columns`` that the file has; and for each that may be null, a bool column named
-        UNREADABLE + its name: the cell has text, but not a valid value.
-    """
-    cells = {}
-    for column in columns:
-        if column.name in text.columns:
-            cell = text[column.name]
-            cells[column.name] = column.read(cell)
-            if column.name not in KEYS:
-                cells[UNREADABLE + column.name] = cell.notin(MISSING) & column.read(cell).isnull()
-    return text.select(**cells)
 
 
 def emptied(rows: ibis.Table) -> dict[str, int]:
@@ -80,15 +42,6 @@ def emptied(rows: ibis.Table) -> dict[str, int]:
     flags = [name for name in rows.columns if name.startswith(UNREADABLE)]
     counts = collect(rows.aggregate(**{name: rows.count(where=rows[name]) for name in flags}))[0]
     return {name.removeprefix(UNREADABLE): n for name, n in counts.items() if n}
-
-
-def complete(rows: ibis.Table, columns: list[Column]) -> ibis.Table:
-    """Add those of ``columns`` that the file lacks, as nulls of their type."""
-    absent = ibis.null("string")
-    cells = {column.name: column.read(absent) for column in columns}
-    cells |= {UNREADABLE + name: ibis.literal(False) for name in cells if name not in KEYS}
-    present = {name: rows[name] for name in rows.columns}
-    return rows.select(**(cells | present))
 
 
 def rejected(table: str, rows: ibis.Table) -> ibis.Table:
@@ -131,7 +84,7 @@ def account(
     kept = read - sum(apart.values()) - sum(by_reason.values())
     dirt = sum(n for reason, n in by_reason.items() if reason not in NOT_DIRT)
     unusable = dirt if kept else read
-    if kept == 0 or unusable > max_rejected * read:
+    if read and (kept == 0 or unusable > max_rejected * read):
         reasons = [
             f"{group['file']}: {group['n']} rows, first row {group['first']}: {group['reason']}"
             for group in counts
@@ -142,33 +95,6 @@ def account(
             f"share of {max_rejected}. {'; '.join(reasons)}. {hint}".rstrip()
         )
     return {"read": read, "kept": kept, **apart, "rejected": by_reason}
-
-
-def file_rows(engine: Engine, path: Path, columns: list[Column]) -> ibis.Table:
-    """Read a raw file: typed ``columns``, flags of unreadable cells, ``row`` and ``file``.
-
-    Raises:
-        UserError: the file is not CSV with these columns, or has no rows.
-    """
-    rows = engine.numbered(typed(read_csv(engine, path, columns), columns))
-    if count(rows) == 0:
-        raise UserError(f"{path.name}: no rows below the header.")
-    return complete(rows, columns).mutate(file=ibis.literal(path.name))
-
-
-def read_files(engine: Engine, raw: Path, max_rejected: float) -> Numbered:
-    """Read the raw files that there are, and number ids that are not their own numbers.
-
-    Raises:
-        UserError: as ``file_rows`` and ``pipeline.tables.ids.number`` do.
-    """
-    names = [name for name in COLUMNS if name != TEST_CSV or (raw / name).exists()]
-    files = {name: file_rows(engine, raw / name, COLUMNS[name]) for name in names}
-
-    def as_text(name: str) -> ibis.Table:
-        return read_csv(engine, raw / name, COLUMNS[name])
-
-    return number(engine, files, as_text, max_rejected)
 
 
 def all_ratings(
@@ -214,25 +140,33 @@ def clean(
     dataset: Dataset, settings: Clean, engine: Engine, raw: Path, out: Path
 ) -> dict[str, Any]:
     """Read the raw files, write the six tables to ``out``, return the counts for clean.json."""
-    numbered = read_files(engine, raw, settings.max_rejected)
+    with TemporaryDirectory(dir=out, prefix="plain-") as plain:
+        numbered = raw_rows(engine, raw, Path(plain), settings.max_rejected)
+        return tables(dataset, settings, engine, numbered, out)
+
+
+def tables(
+    dataset: Dataset, settings: Clean, engine: Engine, numbered: Numbered, out: Path
+) -> dict[str, Any]:
+    """Judge the rows of the raw files, write the six tables to ``out``, return the counts."""
     scores, tested = all_ratings(numbered.files, dataset)
     titles, users = (numbered.files[name] for name in (CATALOGUE_CSV, DETAILS_CSV))
     found = spread(scores, dataset, engine)
     hints = {"ratings": advice(found, dataset)}
     assumed = numbered.assumed + check(found, dataset)
     repeats = engine.keep(judge.repeated(scores, dataset))
-    tables = {
+    judged_by = {
         "ratings": (scores, judge.ratings(scores, repeats, tested, dataset, numbered.no_id)),
         "items": (titles, judge.entities(titles, numbered.no_id)),
         "users": (users, judge.entities(users, numbered.no_id)),
     }
     counts, kept, dropped = {}, {}, {}
-    for table, (read, judged) in tables.items():
+    for table, (read, judged) in judged_by.items():
         dropped[table] = engine.keep(rejected(table, judged))
         kept[table] = read.anti_join(dropped[table], ["file", "row"])
     kept["ratings"], watched = set_apart(engine, kept["ratings"], dataset)
     kept["ratings"] = kept["ratings"].mutate(rating=_.rating.cast(found.dtype))
-    for table, (read, _judged) in tables.items():
+    for table, (read, _judged) in judged_by.items():
         apart = {"unrated": count(watched)} if table == "ratings" else {}
         counts[table] = account(
             table, count(read), apart, dropped[table], settings.max_rejected, hints.get(table, "")
@@ -253,9 +187,9 @@ def main() -> None:
     inputs(RAW)
     with replacing(CLEAN) as out, connect(config.engine) as engine:
         counts = clean(config.dataset, config.clean, engine, RAW, out)
-    for assumption in counts.get("assumed", []):
-        print(f"clean: {assumption}")
     replace_json(METRICS / "clean.json", counts)
+    for line in counts.get("assumed", []):
+        print(f"assumed: {line}")
 
 
 if __name__ == "__main__":

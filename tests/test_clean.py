@@ -86,7 +86,7 @@ def pairs(path):
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        ("user_id,anime_id,score\n1,5,8\n", r"users-score-2023\.csv: no column 'rating'"),
+        ("user_id,anime_id,verdict\n1,5,8\n", r"users-score-2023\.csv: no column 'rating'"),
         ("user_id,anime_id,rating\n", "no rows below the header"),
         (
             "user_id,anime_id,rating\n1,5,99\n",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -151,7 +152,8 @@ def _check_watch(dataset: Files) -> None:
     """Refuse a path other than the one DVC watches: DVC would not notice changed files."""
     if dataset.path is None:
         return
-    if dataset.watch.data != from_root(str(from_home(dataset.path))):
+    path = Path(from_root(str(from_home(dataset.path))))
+    if not path.is_relative_to(dataset.watch.data):
         raise UserError(
             "params.yaml: dataset.path and dataset.watch disagree; it was edited by hand or "
             "comes from another machine. Overrides of `dvc exp run` set both: "

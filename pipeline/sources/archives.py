@@ -89,14 +89,25 @@ def find(place: Path, *names: str) -> dict[str, Traversable]:
     return {name: present[name] for name in names}
 
 
-def has_digest(file: Traversable, digest: str) -> bool:
-    """Whether a file has the digest ``sha256:…`` or ``md5:…``."""
-    algorithm, _, expected = digest.partition(":")
+def digest_of(file: Traversable, algorithm: str = "sha256") -> str:
+    """Return the digest of a file: ``sha256:…`` or ``md5:…``."""
     with reading(file) as data:
-        return hashlib.file_digest(data, algorithm).hexdigest() == expected
+        return f"{algorithm}:{hashlib.file_digest(data, algorithm).hexdigest()}"
 
 
-def check(file: Traversable, digest: str, by_hand: str) -> None:
+def has_digest(file: Traversable, digest: str | None) -> bool:
+    """Whether a file has the digest ``sha256:…`` or ``md5:…``; None is that of any file."""
+    return digest is None or digest_of(file, digest.partition(":")[0]) == digest
+
+
+def unpinned(file: Traversable) -> str:
+    """Return the digest of a file that no setting pins, and tell people what it is."""
+    digest = digest_of(file)
+    print(f"{file.name}: no digest is pinned; what was read has {digest}")
+    return digest
+
+
+def check(file: Traversable, digest: str | None, by_hand: str) -> None:
     """Refuse a file with another digest; ``by_hand`` ends the message with how to get the file."""
     if not has_digest(file, digest):
         raise UserError(

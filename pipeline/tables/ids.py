@@ -5,7 +5,6 @@ each is its own number. Otherwise the distinct ids of all files are numbered fro
 and the table ``ids`` of kind ('user' or 'item'), id (int32) and outside (text) says which is which.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,16 +38,14 @@ class Numbered:
     assumed: list[str]
 
 
-def number(
-    engine: Engine, files: Tables, read: Callable[[str], ibis.Table], max_rejected: float
-) -> Numbered:
+def number(engine: Engine, files: Tables, texts: Tables, max_rejected: float) -> Numbered:
     """Number the ids of the kinds that need it.
 
     Args:
         engine: the engine of the tables.
-        files: the rows of each file as ``pipeline.clean.file_rows`` reads them: an id that is not a
-            whole number from 0 to 2³¹ - 1 is null.
-        read: reads a file by its name, every cell as text.
+        files: the rows of each file as ``pipeline.tables.reading.file_rows`` reads them: an id that
+            is not a whole number from 0 to 2³¹ - 1 is null.
+        texts: the files that are there, every cell as text.
         max_rejected: if a larger share of the ratings has an id that is no whole number, all ids of
             its kind are text; otherwise such rows have no id.
 
@@ -57,9 +54,9 @@ def number(
     """
     found = Numbered(files, _no_ids(), dict(NO_ID), [])
     for key in NO_ID:
-        of_kind = [name for name, rows in files.items() if key in rows.columns]
+        of_kind = [name for name, rows in texts.items() if key in rows.columns]
         if any(count(files[name].filter(_[key].isnull())) for name in of_kind):
-            cells = {name: text(read(name)[key]) for name in of_kind}
+            cells = {name: text(texts[name][key]) for name in of_kind}
             found = _number(engine, found, key, cells, max_rejected)
     return found
 

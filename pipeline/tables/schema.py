@@ -11,7 +11,7 @@ The dirt in the files of dbdmobile/myanimelist-dataset:
 - A Rank of ``0.0`` is none, and users who rated nothing have a Mean Score of 0: both become null.
 - Mean Scores up to 255 and Days Watched up to 105,338 are impossible: ratings end at 10, and
   MyAnimeList is younger than 7,000 days. Episodes up to 3,057 are real.
-- Genres and Studios are lists joined by ``", "``.
+- Genres and Studios are lists joined by ``", "``; for others see pipeline/tables/notations.py.
 - Usernames may be missing and titles are not unique, so tables are joined on ids alone. Ratings of
   titles outside the catalogue and of users without details are kept, with null attributes.
 """
@@ -23,7 +23,13 @@ import ibis
 
 Reader = Callable[[ibis.Value], ibis.Value]
 
-MISSING = ["UNKNOWN", "Unknown", ""]  # spellings of a missing value, besides an empty cell
+NAMELESS = ["UNKNOWN", "Unknown", ""]  # spellings of a missing name, besides an empty cell
+MISSING = [  # of any other missing value: a title may be called None, but no genre is
+    *NAMELESS, "unknown", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "\\N", "None", "none", "NULL",
+    "null", "-", "?", "(no genres listed)",
+]  # fmt: skip
+DATE = r"^\s*(\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)\s*$"
+ENTITIES = {"&#039;": "'", "&#39;": "'", "&quot;": '"', "&lt;": "<", "&gt;": ">", "&amp;": "&"}
 
 
 @dataclass(frozen=True)
@@ -35,22 +41,38 @@ class Column:
         header: its name in the file.
         read: converts text to its type; null where the text is not a valid value.
         optional: a file may lack it; then it is null.
+        others: other headers that files have for it; see pipeline/tables/headers.py.
+        told: whether people are told that a file lacks it.
     """
 
     name: str
     header: str
     read: Reader
     optional: bool = False
+    others: tuple[str, ...] = ()
+    told: bool = False
+
+
+def name(cell: ibis.Value) -> ibis.Value:
+    """Read a name as ``text`` does; of the files of 2016 some have it in HTML."""
+    plain = _known(cell, NAMELESS)
+    for written, character in ENTITIES.items():
+        plain = plain.replace(written, character)
+    return plain
 
 
 def text(cell: ibis.Value) -> ibis.Value:
     """Read text without surrounding white space; null if it is a spelling of a missing value."""
+    return _known(cell, MISSING)
+
+
+def _known(cell: ibis.Value, missing: list[str]) -> ibis.Value:
     stripped = cell.re_replace(r"^\s+|\s+$", "")  # on Spark, Ibis's strip() also strips "v" and "f"
-    return stripped.isin(MISSING).ifelse(None, stripped)
+    return stripped.isin(missing).ifelse(None, stripped)
 
 
 def listed(cell: ibis.Value) -> ibis.Value:
-    """Read a comma-separated list; a missing one is empty."""
+    """Read a list joined by a comma and a space; a missing one is empty."""
     return text(cell).split(", ").fill_null(ibis.literal([], "array<string>"))
 
 
@@ -105,36 +127,54 @@ def minutes(cell: ibis.Value) -> ibis.Value:
     return ((length > 0) & (length <= 24 * 60)).ifelse(length, None)
 
 
-IDS = [Column("user_id", "user_id", whole()), Column("item_id", "anime_id", whole())]
+def moment(cell: ibis.Value) -> ibis.Value:
+    """Read a time as whole seconds since 1970 (int32): a number or a date as ISO 8601 writes it.
+
+    A number that would be far in the future is of milliseconds, microseconds or nanoseconds.
+    """
+    number = cell.try_cast("float64")
+    seconds = ibis.cases(
+        (number > 1e17, number / 1e9), (number > 1e14, number / 1e6), (number > 1e11, number / 1e3),
+        else_=number,
+    )  # fmt: skip
+    date = cell.re_extract(DATE, 1).nullif("")
+    written = date.try_cast("timestamp").epoch_seconds().cast("float64")
+    return whole()(ibis.coalesce(seconds, written).floor())
+
+
+IDS = [
+    Column("user_id", "user_id", whole(), others=("user",)),
+    Column("item_id", "anime_id", whole(), others=("mal_id", "item_id", "item", "movie_id")),
+]
 RATINGS = [
     *IDS,
-    Column("rating", "rating", rating),  # clean checks the scale
-    Column("timestamp", "timestamp", whole(), optional=True),  # seconds since 1970
+    Column("rating", "rating", rating, others=("score", "my_score")),  # clean checks the scale
+    Column("timestamp", "timestamp", moment, optional=True, others=("time",)),
 ]
 ITEMS = [
-    Column("item_id", "anime_id", whole()),
-    Column("title", "Name", text),
-    Column("english", "English name", text, optional=True),
-    Column("genres", "Genres", listed),
-    Column("type", "Type", text),
-    Column("source", "Source", text),
-    Column("studios", "Studios", listed),
-    Column("episodes", "Episodes", whole(low=1)),
-    Column("year", "Aired", year, optional=True),
-    Column("minutes", "Duration", minutes, optional=True),  # per episode
-    Column("age_rating", "Rating", text, optional=True),
+    Column("item_id", "anime_id", whole(), others=("mal_id", "item_id", "item", "movie_id", "id")),
+    Column("title", "Name", name, others=("title", "anime_title")),
+    Column("english", "English name", text, True, others=("english_title", "title_english")),
+    Column("genres", "Genres", listed, True, others=("genre", "genders"), told=True),
+    Column("type", "Type", text, True, others=("media_type",), told=True),
+    Column("source", "Source", text, True, told=True),
+    Column("studios", "Studios", listed, True, others=("studio",), told=True),
+    Column("episodes", "Episodes", whole(low=1), True, others=("num_episodes",), told=True),
+    Column("year", "Aired", year, True, others=("year", "release_year")),
+    Column("minutes", "Duration", minutes, True),  # per episode
+    Column("age_rating", "Rating", text, True),
     # Statistics that the site published over all ratings: for comparison, never for training.
-    Column("published_score", "Score", real(1, 10), optional=True),
-    Column("published_rank", "Rank", whole(low=1), optional=True),
-    Column("published_ratings", "Scored By", whole(), optional=True),
-    Column("members", "Members", whole(), optional=True),
+    Column("published_score", "Score", real(1, 10), True, others=("mean_score", "average_rating")),
+    Column("published_rank", "Rank", whole(low=1), True, others=("ranked",)),
+    Column("published_ratings", "Scored By", whole(), True),
+    Column("members", "Members", whole(), True),
 ]
 USERS = [
-    Column("user_id", "Mal ID", whole()),
-    Column("name", "Username", text, optional=True),
-    Column("completed", "Completed", whole()),
-    Column("plan_to_watch", "Plan to Watch", whole()),
-    Column("gender", "Gender", text, optional=True),
-    Column("days_watched", "Days Watched", real(0, 7_000), optional=True),
-    Column("published_mean", "Mean Score", real(1, 10), optional=True),  # includes test ratings
+    Column("user_id", "Mal ID", whole(), others=("user_id", "user", "id")),
+    Column("name", "Username", name, True, others=("name",)),
+    Column("completed", "Completed", whole(), True, told=True),
+    Column("plan_to_watch", "Plan to Watch", whole(), True, told=True),
+    Column("gender", "Gender", text, True),
+    Column("days_watched", "Days Watched", real(0, 7_000), True),
+    Column("published_mean", "Mean Score", real(1, 10), True),  # includes test ratings
 ]

@@ -1,8 +1,10 @@
 """Raw files of a few rows, and kinds of damage to a file."""
 
+import codecs
 import csv
 import io
 import random
+from contextlib import suppress
 
 from hypothesis import strategies as st
 
@@ -20,9 +22,19 @@ def as_csv(rows):
     return text.getvalue().encode()
 
 
+def decoded(content):
+    """The text of a file: UTF-16 or UTF-32 if it is marked so, UTF-8 if it can be, or Western."""
+    for bom, name in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16")):
+        if content.startswith(bom):
+            return content.decode(name, "replace")
+    with suppress(UnicodeDecodeError):
+        return content.decode("utf-8-sig")
+    return content.decode("cp1252", "replace")
+
+
 def as_rows(content):
     """The records of a file as Python's csv module reads them, without blank lines."""
-    text = content.decode("utf-8-sig", "replace")
+    text = decoded(content)
     return [row for row in csv.reader(io.StringIO(text, newline=""), skipinitialspace=True) if row]
 
 
@@ -78,7 +90,7 @@ def cut(draw, content):
 
 
 def encoding(draw, content):
-    text = content.decode("utf-8", "replace")
+    text = decoded(content)
     names = [
         "latin-1",
         "cp1252",

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import clean
 from pipeline.paths import ROOT
 from pipeline.tables.earlier import BLOCKS
+from pipeline.tables.reading import complete, typed
 
 USERS, ITEMS = 40, 30  # of the feature tables
 REAL_DATA = Path(os.environ.get("ANIME_RATINGS_DATA", ROOT.parent / "shared" / "data"))
@@ -26,7 +26,7 @@ def table(**columns):
 def typed_rows(engine, columns, **cells):
     """The typed rows of a raw file with these text cells."""
     text = ibis.memtable(pd.DataFrame(cells).astype("string"))
-    rows = clean.complete(engine.numbered(clean.typed(text, columns)), columns)
+    rows = complete(engine.numbered(typed(text, columns)), columns)
     return rows.mutate(file=ibis.literal("some.csv"))
 
 

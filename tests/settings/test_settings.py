@@ -29,7 +29,7 @@ def test_params_yaml_is_what_conf_composes_to():
 
 @pytest.mark.parametrize("choice", sorted(GROUPS))
 def test_every_choice_of_every_group_composes_and_passes_the_check(choice):
-    path = ["dataset.path=some/folder"] if choice == "dataset=local" else []
+    path = ["dataset.path=some/folder"] if choice in ("dataset=local", "dataset=ratings") else []
     assert check(settings(choice, *path))
 
 

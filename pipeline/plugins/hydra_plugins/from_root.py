@@ -28,5 +28,23 @@ def from_root_or(path: str | None, otherwise: str) -> str:
     return otherwise if path is None else from_root(path)
 
 
+def from_root_with(path: str | None, *others: str | None) -> str:
+    """Return ``from_root(path)``; or its folder, if that has the ``others`` that are not None.
+
+    Raises:
+        ValueError: ``path`` is None, or one of the others is not in its folder.
+    """
+    file = from_root(path)
+    beside = [from_root(other) for other in others if other is not None]
+    folder = Path(file).parent
+    for other in beside:
+        if not Path(other).is_relative_to(folder):
+            raise ValueError(
+                f"{other} is not in {folder}, the folder of dataset.path; put it there"
+            )
+    return str(folder) if beside else file
+
+
+OmegaConf.register_new_resolver("from_root_with", from_root_with, replace=True)
 OmegaConf.register_new_resolver("from_root_or", from_root_or, replace=True)
 OmegaConf.register_new_resolver("from_root", from_root, replace=True)
