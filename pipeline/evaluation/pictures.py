@@ -142,7 +142,7 @@ def lists_by_history(lists: Mapping[str, Any]) -> Figure:
 
 def segments(table: pd.DataFrame) -> Figure:
     """Draw a bar for each kind of title: the gain over user + item bias, with its interval."""
-    table = table[table.n >= MIN_SIZE]
+    table = table[(table.n >= MIN_SIZE) & table.gain.notna()]
     label = "reduction of the MSE of user + item bias (%), with 95 % interval"
     height = max(4.5, 0.22 * (len(table) + 6))
     figure, axes = canvas("Gain by kind of title (test)", label, "", height)

@@ -65,7 +65,7 @@ def references(features: Path, scale: Scale, bootstrap: Bootstrap, max_ratings: 
         "user_item_bias": (all_rows, biases.predict(rows["user"], rows["item"])),
     }
     of_sampled = sampled[rows["user"]]
-    for name, values in _slower(tables, pairs, biases, sampled).items():
+    for name, values in _slower(tables, pairs, biases, sampled, scale.step).items():
         predictions[name] = of_sampled, values
     clipped = {n: (mask, scale.clip(values)) for n, (mask, values) in predictions.items()}
     user, item = (
@@ -76,7 +76,9 @@ def references(features: Path, scale: Scale, bootstrap: Bootstrap, max_ratings: 
     return References(probed, clipped, listed, tables.sums["user_count"], scores)
 
 
-def _slower(tables: Tables, pairs: Pairs, biases: Biases, sampled: Array) -> dict[str, Floats]:
+def _slower(
+    tables: Tables, pairs: Pairs, biases: Biases, sampled: Array, step: float
+) -> dict[str, Floats]:
     """Fit the slower baselines to the ratings of sampled users, and predict their test rows.
 
     Args:
@@ -84,6 +86,7 @@ def _slower(tables: Tables, pairs: Pairs, biases: Biases, sampled: Array) -> dic
         pairs: the ratings before the test.
         biases: fitted to all of ``pairs``.
         sampled: mask of the user table, bool [users].
+        step: distance between two grades: in steps, gradient descent converges on every scale.
     """
     mask = sampled[pairs.user]
     learned = Pairs(pairs.user[mask], pairs.item[mask], pairs.rating[mask])
@@ -95,8 +98,10 @@ def _slower(tables: Tables, pairs: Pairs, biases: Biases, sampled: Array) -> dic
     train = {name: column[mask] for name, column in train.items()}
     columns, codes = inputs(train, tables.users, tables.items)
     trees = fit_trees(columns, rating[mask], codes)
+    in_steps = learned._replace(rating=learned.rating / np.float32(step))
+    factors = baselines.factorisation(in_steps, test["user"], test["item"])
     return {
         "item_neighbours": baselines.neighbours(learned, biases, test["user"], test["item"]),
-        "matrix_factorisation": baselines.factorisation(learned, test["user"], test["item"]),
+        "matrix_factorisation": step * factors,
         "boosted_trees": trees.predict(inputs(test, tables.users, tables.items)[0]),
     }

@@ -122,7 +122,7 @@ def _figures(sums: Floats) -> dict[str, Floats]:
             "mse": squared / n,
             "base_mse": base / n,
             "residual": error / n,
-            "gain": 1 - squared / base,
+            "gain": np.where(base > 0, 1 - squared / base, np.nan),
             "held": held / n,
         }
 
