@@ -1,9 +1,12 @@
 """Maps ids to rows of the user table or the item table."""
 
+import re
+
 import numpy as np
 
 from pipeline.arrays import Array
 
+WHOLE = re.compile(r"\.0+$")  # 12.0 is how some programs write 12
 MAX_DIGITS = 19  # int64 holds no longer id
 
 
@@ -29,5 +32,6 @@ class Ids:
         return int(self.rows(np.array([id_]))[0]) if 0 <= id_ < 2**63 else 0
 
     def find(self, text: str) -> int:
-        """Return the row of an id written in digits; 0 if it is unknown or not an id."""
+        """Return the row of an id as text, 12, 12.0 or `` 12 ``; 0 if it is unknown or no id."""
+        text = WHOLE.sub("", text.strip())
         return self.row(int(text)) if text.isdecimal() and len(text) <= MAX_DIGITS else 0

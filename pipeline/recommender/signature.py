@@ -29,6 +29,7 @@ SIGNATURE = ModelSignature(
         ColSpec(Array(RATING), "why", required=False),
         ColSpec(Array(WATCH), "why_watch", required=False),
         ColSpec(AnyType(), "other", required=False),
+        ColSpec(AnyType(), "report", required=False),
     ]),
     params=ParamSchema([
         ParamSpec("k", "long", 20),
@@ -46,6 +47,7 @@ SIGNATURE = ModelSignature(
         ParamSpec("next_in_series", "boolean", False),
         ParamSpec("one_per_franchise", "boolean", False),
         ParamSpec("planned", "string", "hide"),
+        ParamSpec("report", "boolean", False),  # whether to say what was understood of the lists
         ParamSpec("ignore", "string", [], (-1,)),
         ParamSpec("ignore_below", "double", -1e9),  # no rating is lower: nothing is ignored
     ]),
