@@ -19,8 +19,8 @@ from pipeline.recommender.lists import Order, check_request
 from pipeline.recommender.newcomers import Reading, find
 from pipeline.recommender.pair import recommend_both
 from pipeline.recommender.person import Person
-from pipeline.recommender.rating_files import status_of
 from pipeline.recommender.recommender import Recommender
+from pipeline.recommender.statuses import status_of
 
 PREDICTED = ("prediction", "low", "high", "liked")
 LISTED = (
@@ -89,13 +89,7 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         number, order = params["k"], Order(params["order"], params["niche"], params["diversity"])
         pair = bool({"with_user_id", "with_ratings"} & set(frame))
         check_request(number, order, ("k", "diversity", "niche", "order"), pair)
-        years = params["from_year"] or None, params["to_year"] or None
-        genres, without, types = (list(params[name]) for name in ("genres", "without", "types"))
-        same = ("sequels", "min_raters", "next_in_series", "one_per_franchise", "dropped_sequels")
-        filters = Filters(
-            genres, without, types, years, planned=params["planned"],
-            **{name: params[name] for name in same},
-        )  # fmt: skip
+        filters = filters_of(params)
         people = [self._counted(*of, params) for of in self._people(frame, "user_id", "ratings")]
         others: list[tuple[Person, Report]] = []
         if pair:
@@ -173,6 +167,17 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         ):
             raise UserError(f"{shown}: anime_id {anime} is not a whole number.")
         return Listed(str(int(anime) if isinstance(anime, float) else anime), rating, known)
+
+
+def filters_of(params: dict[str, Any]) -> Filters:
+    """Return which titles may be listed."""
+    years = params["from_year"] or None, params["to_year"] or None
+    genres, without, types = (list(params[name]) for name in ("genres", "without", "types"))
+    same = ("sequels", "min_raters", "next_in_series", "one_per_franchise", "dropped_sequels")
+    return Filters(
+        genres, without, types, years, planned=params["planned"],
+        **{name: params[name] for name in same},
+    )  # fmt: skip
 
 
 def reported(reading: Reading) -> Report:

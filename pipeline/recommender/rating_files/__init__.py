@@ -14,8 +14,8 @@ from pipeline.recommender.rating_files.from_json import from_json
 from pipeline.recommender.rating_files.from_xml import from_xml
 from pipeline.recommender.rating_files.raw import Range, Raw, Rows
 from pipeline.recommender.rating_files.scales import UNRATED, Number, number, placed, scale_of
-from pipeline.recommender.rating_files.statuses import status_of
 from pipeline.recommender.rating_files.unpack import MAX_BYTES, unpacked
+from pipeline.recommender.statuses import status_of
 
 
 def read(path: Path, scale: Range, stated: Range | None = None) -> Brought:
@@ -103,4 +103,4 @@ def _on(rating: Number, least: float, of: Range, onto: Range) -> float | None:
     return placed(rating.value, (0, rating.of) if rating.of else of, onto)
 
 
-__all__ = ["parse", "read", "status_of"]
+__all__ = ["parse", "read"]
