@@ -56,7 +56,7 @@ def _from_zip(name: str, data: bytes) -> tuple[str, bytes]:
                 return one, member.read(MAX_BYTES + 1)
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, ValueError,
             RuntimeError) as error:  # fmt: skip
-        raise UserError(f"{name} cannot be read as ZIP: {error}") from error
+        raise UserError(f"{name} cannot be read as ZIP: {str(error)[:99]}") from error
 
 
 def _is_list(info: zipfile.ZipInfo) -> bool:
