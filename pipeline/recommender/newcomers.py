@@ -12,7 +12,9 @@ from pipeline.recommender.listed import Brought, Listed
 from pipeline.recommender.person import OnList
 
 SHOWN = 3  # of each kind, then "and 12 more"
-OTHER_SITE = 3  # ids that belong to other names: so many, and more than agree, are another site's
+OTHER_SITE = (
+    3  # ids that belong to other names: so many, and more than agree, may be another site's
+)
 
 
 class Reading(NamedTuple):
@@ -62,8 +64,7 @@ def find(catalogue: Catalogue, brought: Brought) -> Found:
     What is not found is left out and said: a list may have titles newer than the data.
 
     Raises:
-        UserError: the list is empty, none of its titles is in the catalogue, or its ids are those
-            of another site.
+        UserError: the list is empty, or none of its titles is in the catalogue.
     """
     entries: dict[int, Listed] = {}
     likely, unknown, disagree = list[str](), list[str](), list[str]()
@@ -94,14 +95,12 @@ def find(catalogue: Catalogue, brought: Brought) -> Found:
             continue
         entries[row] = entry._replace(anime_id=str(catalogue.ids.of_row[row]))
     if len(disagree) >= OTHER_SITE and len(disagree) > agree:
-        raise UserError(
-            f"{len(disagree)} ids belong to other titles than the names beside them ({disagree[0]}"
-            "): they may be ids of another site. Remove the column of ids, or that of names."
-        )
+        disagree.insert(0, f"{len(disagree)} ids are of other titles than the names beside them; "
+                        "they may be ids of another site: remove their column if so.")  # fmt: skip
     if not entries:
         raise UserError(_nothing(brought, unknown))
     read = Reading(
-        len(entries), tuple(likely), tuple(unknown), brought.skipped, (*notes, *disagree)
+        len(entries), tuple(likely), tuple(unknown), brought.skipped, (*disagree, *notes)
     )
     return Found(entries, read)
 
