@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ def find(
         UserError: a user or title is unknown, a list cannot be used, or no title may be listed.
     """
     if options.like is not None:
-        return recommender.similar(recommender.catalogue.row(options.like), options.k, filters)
+        row = _titles(recommender, [options.like])[0]
+        return recommender.similar(row, options.k, filters)
     first = _person(options, recommender, options.user, options.ratings)
     if options.with_user is None and options.with_ratings is None:
         return recommender.recommend(first, options.k, filters, order)
@@ -40,15 +42,34 @@ def find(
 def _person(
     options: argparse.Namespace, recommender: "Recommender", user: str | None, file: Path | None
 ) -> "Person":
-    """Look up a user of the data, or fold in a new one."""
+    """Look up a user of the data, or fold in a new one and say what was understood of the list."""
+    from pipeline.recommender.newcomers import find as in_catalogue
+
     if user is not None:
         person = recommender.user(user)
     else:
         assert file is not None
-        person = recommender.newcomer(rating_files.read(file, recommender.scorer.scale))
+        brought = rating_files.read(file, recommender.scorer.scale[:2], options.scale)
+        found = in_catalogue(recommender.catalogue, brought)
+        _say(f"{file}: {' '.join(found.reading.sentences())}")
+        person = recommender.newcomer([*found.entries.values()])
     if not options.ignore and options.ignore_below is None:
         return person
-    return recommender.without(person, options.ignore, options.ignore_below)
+    ignored = _titles(recommender, options.ignore)
+    return recommender.without(person, ignored, options.ignore_below)
+
+
+def _titles(recommender: "Recommender", queries: list[str]) -> list[int]:
+    """Find titles that somebody typed, and say which names were not exact; returns their rows."""
+    matches = [recommender.catalogue.match(query) for query in queries]
+    for said in dict.fromkeys(match.said for match in matches if match.said):
+        _say(f"{said}.")
+    return [match.row for match in matches]
+
+
+def _say(text: str) -> None:
+    """Print what was understood, apart from what was asked for."""
+    print(text, file=sys.stderr)
 
 
 def write(

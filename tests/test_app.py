@@ -113,8 +113,8 @@ def test_a_list_with_statuses_is_counted_and_none_of_it_is_listed(visit, long_li
         said = "14 titles: 6 rated, 2 watched without a rating, 2 dropped, 4 planned."
         assert visitor.summary() == said
         assert set(visitor.titles()) == named(range(15, 32))
-        visitor.page.locator("summary", has_text="Your list").click()
-        assert "186 titles of the file are not in the catalogue" in visitor.text()
+        assert "14 titles read." in visitor.text()
+        assert "186 not in the catalogue: <anime> number 15: no title has the id" in visitor.text()
         visitor.open_tab("Your plan")
         assert set(visitor.titles()) == named(PLANNED)
         visitor.open_tab("Next in your series")
@@ -220,6 +220,7 @@ def test_ratings_are_uploaded_and_files_that_cannot_be_used_are_explained(visit,
             shown[name] = visitor.text()
     assert "2 titles: 2 rated." in shown["export.xml"]
     assert "2 titles: 2 rated." in shown["mine.csv"]
+    assert "1 by likeness: 'titel number 3' read as Title number 3." in shown["mine.csv"]
     assert "bomb.xml cannot be read as XML: EntitiesForbidden" in shown["bomb.xml"]
-    assert "zeros.csv, line 1: not valid CSV" in shown["zeros.csv"]
+    assert "zeros.csv is not a text file" in shown["zeros.csv"]
     assert "no title is called 'zzz qqq <b>xxx</b>'" in shown["unknown.csv"]

@@ -40,6 +40,18 @@ def listed(run):
     return lambda *words: json.loads(run(*words, "--json"))
 
 
+@pytest.fixture
+def says(models, files, monkeypatch, capsys):
+    """Run the command with these words; returns what it says apart from the titles."""
+
+    def says(*words):
+        monkeypatch.setattr("sys.argv", ["recommend", "--model", str(models), *words])
+        recommend.main()
+        return capsys.readouterr().err
+
+    return says
+
+
 def ids(titles):
     return [title["anime_id"] for title in titles]
 
@@ -86,6 +98,26 @@ def test_ignored_titles_are_not_listed_and_say_nothing(listed):
     assert rated == {"Title number 1, rated 10"}
 
 
+def test_what_was_understood_of_a_list_is_said_apart_from_the_answer(says, listed, files):
+    rows = "Titel number 1,85", "Nonsense,90", "Title number 2,70", "Title number 3,x"
+    (files / "brought.csv").write_text("\n".join(["title,rating", *rows]))
+    assert listed("--ratings", "brought.csv"), "JSON is all of the standard output"
+    said = says("--ratings", "brought.csv", "--ignore", "titel number 4")
+    assert "brought.csv: 2 titles read. 1 by likeness: 'Titel number 1' read as Title" in said
+    assert "1 not in the catalogue: line 3: no title is called 'Nonsense'." in said
+    assert (
+        "1 skipped: line 5: rating 'x' is not a number. Ratings go up to 90; read as out o" in said
+    )
+    assert "'titel number 4' read as Title number 4." in said
+    assert "read as" in says("--like", "titel number 4")
+    assert "out of" not in says("--ratings", "brought.csv", "--scale", "1,100")
+
+
+@pytest.mark.parametrize("name", ["user7", "USER7", "70", "id:70", "name:user7"])
+def test_a_user_is_found_by_id_and_by_name_in_capital_or_small_letters(listed, name):
+    assert ids(listed("--user", name, "-k", 3)) == ids(listed("--user", "user7", "-k", 3))
+
+
 def test_by_order_sure_the_highest_lower_ends_come_first(listed):
     low = [title["low"] for title in listed("--user", 30, "--order", "sure", "-k", 9)]
     assert low == sorted(low, reverse=True)
@@ -117,6 +149,8 @@ def test_the_lists_of_all_users_go_to_a_file(run, files, listed):
         ("--all --out x.parquet --planned mark", "--planned: only together with --user"),
         ("--all --out x.parquet --dropped-sequels", "--dropped-sequels: only together with"),
         ("--all --out x.parquet --json", "--all writes Parquet, not JSON"),
+        ("--all --out l.csv", r"--out l\.csv: the lists are written as Parquet; end it in \.parq"),
+        ("--user 30 --scale 1,100", "--scale: only together with --ratings or --with-ratings"),
         ("--user 30 --with-user 50 --order sure", "--order and --diversity are for one user"),
         ("--user 30 --with-user 50 --diversity 1", "--order and --diversity are for one user"),
         ("--user 30 --order rating --niche 1", "--niche is for --order best"),
@@ -137,6 +171,8 @@ def test_options_that_do_not_go_together_are_explained(run, files, words, messag
     [
         ("--user 30 --order newest", "invalid choice: 'newest'"),
         ("--user 30 --planned no", "invalid choice: 'no'"),
+        ("--ratings mine.csv --scale 5", "'5' is not LOW,HIGH"),
+        ("--ratings mine.csv --scale 5,1", "LOW must be below HIGH"),
         ("--user 30 --with-user 50 --with-ratings mine.csv", "not allowed with argument"),
         ("--with-user 30", "one of the arguments --user --ratings --all --like is required"),
     ],

@@ -1,7 +1,6 @@
 """The lists that a visitor brings or makes, kept in Streamlit's session."""
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import streamlit as st
@@ -10,13 +9,13 @@ from pipeline.errors import UserError
 from pipeline.recommender import rating_files
 from pipeline.recommender.catalogue import caption
 from pipeline.recommender.listed import Listed
-from pipeline.recommender.newcomers import place
+from pipeline.recommender.newcomers import find
 from pipeline.recommender.person import Person
 from pipeline.recommender.recommender import Recommender
 
 MATCHES = 5  # of a search
 PEOPLE = 50  # folded in and kept, of all visitors
-FILE = "MyAnimeList's XML export, or a CSV file with the columns title and rating"
+FILE = "MyAnimeList's XML export, a CSV file with the columns title and rating, or JSON"
 Entries = dict[int, Listed]  # by row of the item table
 
 
@@ -25,12 +24,12 @@ class Told(NamedTuple):
 
     Attributes:
         listed: the person's list.
-        away: ids of titles that do not count.
+        away: rows of the titles that do not count.
         least: lower ratings do not count; None for all do.
     """
 
     listed: tuple[Listed, ...]
-    away: tuple[str, ...] = ()
+    away: tuple[int, ...] = ()
     least: float | None = None
 
 
@@ -46,9 +45,8 @@ def away() -> set[int]:
 
 def told(recommender: Recommender) -> Told:
     """Return what the visitor tells of themselves."""
-    ids = sorted(str(recommender.catalogue.ids.of_row[row]) for row in away())
     least, lowest = st.session_state.get("least"), recommender.scorer.scale.low
-    return Told(tuple(mine().values()), tuple(ids), None if least == lowest else least)
+    return Told(tuple(mine().values()), tuple(sorted(away())), None if least == lowest else least)
 
 
 @st.cache_resource(max_entries=PEOPLE, show_spinner=False)
@@ -119,6 +117,7 @@ def bring(recommender: Recommender) -> None:
             mine().update(new)
             st.rerun()  # what is above depends on it
         search(recommender)
+    understood("file")
 
 
 def search(recommender: Recommender) -> None:
@@ -141,34 +140,23 @@ def upload(recommender: Recommender, key: str, label: str) -> Entries | None:
     with st.container():
         if file is not None and st.session_state.get(key) != file.file_id:
             try:
-                listed = rating_files.parse(file.name, file.getvalue(), recommender.scorer.scale)
-                entries = _entries(recommender, listed)
+                scale = recommender.scorer.scale[:2]
+                brought = rating_files.parse(file.name, file.getvalue(), scale)
+                found = find(recommender.catalogue, brought)
             except UserError as error:
                 st.error(plain(str(error)))
                 return None
             st.session_state[key] = file.file_id
-            st.session_state[f"{key}-skipped"] = len(listed) - len(entries)
-            return entries
-        if skipped := st.session_state.get(f"{key}-skipped"):
-            st.caption(f"{skipped} titles of the file are not in the catalogue, and are left out.")
+            st.session_state[f"{key}-read"] = found.reading
+            return found.entries
     return None
 
 
-def _entries(recommender: Recommender, listed: Sequence[Listed]) -> Entries:
-    """Find the titles of a list in the catalogue.
-
-    Raises:
-        UserError: as ``place`` does.
-    """
-    item, rating, also = place(recommender.catalogue, listed)
-    rated = dict(zip(item.tolist(), rating.tolist(), strict=True))
-    status = dict.fromkeys(also.planned.tolist(), "planned")
-    status |= dict.fromkeys(also.dropped.tolist(), "dropped")
-    ids = recommender.catalogue.ids.of_row
-    rows = dict.fromkeys([*rated, *also.watched.tolist(), *status])
-    return {
-        row: Listed(str(ids[row]), rated.get(row), status.get(row, "completed")) for row in rows
-    }
+def understood(key: str) -> None:
+    """Say what was understood of the file that was brought, if there is one."""
+    with st.container():
+        if reading := st.session_state.get(f"{key}-read"):
+            st.caption("  \n".join(plain(said) for said in reading.sentences()))
 
 
 def start_over() -> None:

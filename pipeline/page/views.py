@@ -81,6 +81,7 @@ def two(recommender: Recommender, told: Told, asked: Asked) -> None:
         "chosen so that the less happy of you is as happy as possible."
     )
     new = lists.upload(recommender, "other", f"The other one's list: {lists.FILE}")
+    lists.understood("other")
     if new is not None:
         st.session_state.second = new
     entries = st.session_state.get("second")

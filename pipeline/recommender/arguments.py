@@ -10,7 +10,11 @@ from pipeline.paths import MODEL, ROOT
 from pipeline.recommender.filters import PLANNED, Filters
 from pipeline.recommender.lists import ORDERS, Order, check_request
 
-FILE = "a CSV file with the columns anime_id or title, and rating or status, or MyAnimeList's XML "
+FILE = (
+    "MyAnimeList's XML export, a CSV file with the columns anime_id or title, and rating or "
+    "status, or JSON of MyAnimeList, AniList, Shikimori or Kitsu; gzipped or in a ZIP too"
+)
+PARQUET = ("", ".parquet", ".pq")  # endings of what --all writes
 ORDER_HELP = (
     "best: chance to watch times what the rating is worth; rating: highest prediction, whether you "
     "would come across it or not; sure: highest lower end of the 80 %% interval"
@@ -45,12 +49,12 @@ def _people(parser: argparse.ArgumentParser) -> None:
         "--ratings",
         type=Path,
         metavar="FILE",
-        help=f"recommend to a new user with this list: {FILE} export; either may be gzipped",
+        help=f"recommend to a new user with this list: {FILE}",
     )
     whom.add_argument(
         "--all", action="store_true", help="recommend to every user with ratings, into --out"
     )
-    whom.add_argument("--like", metavar="TITLE", help="list titles similar to this one")
+    whom.add_argument("--like", metavar="TITLE_OR_ID", help="list titles similar to this one")
     second = group.add_mutually_exclusive_group()
     second.add_argument(
         "--with-user",
@@ -59,6 +63,13 @@ def _people(parser: argparse.ArgumentParser) -> None:
     )
     second.add_argument(
         "--with-ratings", type=Path, metavar="FILE", help="and to a new user with this list"
+    )
+    group.add_argument(
+        "--scale",
+        type=_scale,
+        metavar="LOW,HIGH",
+        help="lowest and highest rating of the lists in files, such as 1,100, where ratings could "
+        "be of two scales",
     )
     group.add_argument(
         "--ignore",
@@ -74,6 +85,17 @@ def _people(parser: argparse.ArgumentParser) -> None:
         metavar="RATING",
         help="take titles with lower ratings out of account",
     )
+
+
+def _scale(text: str) -> tuple[float, float]:
+    """Read the scale of a list."""
+    try:
+        low, high = (float(end) for end in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LOW,HIGH, such as 1,100") from None
+    if not (math.isfinite(low) and math.isfinite(high) and low < high and high > 0):
+        raise argparse.ArgumentTypeError(f"{text}: LOW must be below HIGH, and HIGH above 0")
+    return low, high
 
 
 def _titles(group: Any) -> None:
@@ -149,6 +171,12 @@ def checked(options: argparse.Namespace) -> tuple[Filters, Order]:
         raise UserError(f"--min-raters {options.min_raters}: at least 0.")
     if options.all != (options.out is not None):
         raise UserError("--all and --out belong together: the lists of all users go to a file.")
+    if options.out is not None and options.out.suffix.lower() not in PARQUET:
+        raise UserError(
+            f"--out {options.out}: the lists are written as Parquet; end it in .parquet."
+        )
+    if options.scale and options.ratings is None and options.with_ratings is None:
+        raise UserError("--scale: only together with --ratings or --with-ratings.")
     if options.all and options.json:
         raise UserError("--all writes Parquet, not JSON.")
     one = options.user is not None or options.ratings is not None

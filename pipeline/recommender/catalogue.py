@@ -1,4 +1,4 @@
-"""The catalogue: what titles are called and what they are; search by name, and filters."""
+"""The catalogue: what titles are called and what they are; how they are found, and filters."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -7,19 +7,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from rapidfuzz import fuzz, process, utils
 
 from pipeline.arrays import Array
 from pipeline.errors import UserError
 from pipeline.recommender.filters import PLANNED, Filters, Seen
 from pipeline.recommender.franchises import Franchises
 from pipeline.recommender.ids import Ids
-
-# Similarity in per cent: from SAME_TITLE a name is a misspelling of a title's name, from SIMILAR a
-# search shows the title.
-SAME_TITLE, SIMILAR = 75, 60
-SUGGESTIONS = 3
-MAX_LENGTH = 200  # characters to compare: longer names would be slow, and no title has one
+from pipeline.recommender.listed import Listed
+from pipeline.recommender.names import Match, Names
 
 
 class Catalogue:
@@ -46,15 +41,7 @@ class Catalogue:
             table[name].to_pylist() for name in ("title", "english", "genres", "type")
         )
         self.years = table["year"].cast("float64").to_numpy(zero_copy_only=False)
-        self._row_of: dict[str, int] = {}
-        self._exact: dict[str, int] = {}  # "K-On!!" is another title than "K-On!"
-        # Later entries overwrite: an original name wins over an English one, a low row over others.
-        for names in (self.english, self.names):
-            for row in range(len(names) - 1, 0, -1):
-                if names[row]:
-                    self._exact[names[row]] = row
-                    self._row_of[utils.default_process(names[row])] = row
-        self._processed = list(self._row_of)
+        self._names = Names(self.names, self.english, self.raters)
 
     @cached_property
     def by_genre(self) -> dict[str, Array]:
@@ -73,34 +60,57 @@ class Catalogue:
 
     def search(self, query: str, number: int) -> list[int]:
         """Return the rows of the titles with the most similar names, the most similar first."""
-        matches = self._most_similar(query, 4 * number)  # a title may match by both of its names
-        rows = [self._row_of[name] for name, score, _ in matches if score >= SIMILAR]
-        return list(dict.fromkeys(rows))[:number]
+        return self._names.search(query, number)
 
-    def _most_similar(self, query: str, number: int) -> list[tuple[str, float, int]]:
-        """Return (processed name, similarity in per cent, position) of the most similar names."""
-        processed = utils.default_process(query[:MAX_LENGTH])
-        return process.extract(processed, self._processed, scorer=fuzz.WRatio, limit=number)
-
-    def row(self, query: str) -> int:
-        """Find a title by its id, its name or its English name; misspelled names are found too.
+    def find(self, entry: Listed) -> Match:
+        """Find the title of an entry: by its id if it has one, otherwise by its name.
 
         Raises:
-            UserError: no title has this id or a similar name; the message suggests names.
+            UserError: no title has this id or a similar name; the message says so.
         """
-        if row := self.ids.find(query.strip()) or self._exact.get(query.strip(), 0):
-            return row
-        processed = utils.default_process(query)
-        if processed in self._row_of:
-            return self._row_of[processed]
-        shown = repr(query[:MAX_LENGTH])
-        if processed.isdecimal():  # numbers are similar to many names, and misspell none
+        called = f" ({entry.name.strip()[:99]})" if entry.name.strip() else ""
+        if entry.anime_id:
+            if row := self.ids.find(entry.anime_id):
+                return Match(row)
+            raise UserError(f"no title has the id {entry.anime_id.strip()[:99]!r}{called}.")
+        if entry.exact:
+            if match := self._names.exact(entry.name):
+                return match
+            raise UserError(f"it has no id, and no title is called {entry.name.strip()[:99]!r}.")
+        return self._names.find(entry.name, suggest=False)
+
+    def named(self, name: str) -> int:
+        """Return the row of the title with exactly this name, 0 if there is none or several."""
+        match = self._names.exact(name)
+        return match.row if match and not match.said else 0
+
+    def match(self, query: str) -> Match:
+        """Find a title by what somebody typed: an id, or a name, maybe misspelled.
+
+        ``id:86`` is the id and ``name:86`` the name where both exist.
+
+        Raises:
+            UserError: no title has this id or a similar name, or one has the id and another the
+                name; the message says what to write.
+        """
+        kind, _, rest = query.strip().partition(":")
+        if kind == "id" and (row := self.ids.find(rest)):
+            return Match(row)
+        by_id, by_name = self.ids.find(query), self._names.exact(query)
+        if by_id and by_name and by_name.row != by_id:
+            text = query.strip()
+            raise UserError(
+                f"{text!r} is the name of a title and the id of another, {self.name(by_id)}; "
+                f"write name:{text} or id:{text}."
+            )
+        if by_name or by_id:
+            return by_name or Match(by_id)
+        if kind == "name" and (match := self._names.exact(rest)):
+            return match
+        if query.strip().isdecimal():  # numbers are similar to many names, and misspell none
+            shown = repr(query.strip()[:99])
             raise UserError(f"no title is called {shown}, and none has this id.")
-        matches = self._most_similar(query, SUGGESTIONS)
-        if matches and matches[0][1] >= SAME_TITLE and processed:
-            return self._row_of[matches[0][0]]
-        names = "; ".join(str(self.name(self._row_of[name])) for name, _, _ in matches)
-        raise UserError(f"no title is called {shown}; the most similar names are {names}.")
+        return self._names.find(query)
 
     def name(self, row: int) -> str:
         """Return the name of a title, or its id if it has no name."""

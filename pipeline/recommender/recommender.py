@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Array, Ints, highest
@@ -16,13 +15,14 @@ from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.details import Details
 from pipeline.recommender.filters import Filters, Seen
 from pipeline.recommender.ids import Ids
-from pipeline.recommender.listed import Listed
+from pipeline.recommender.listed import Brought, Listed
 from pipeline.recommender.lists import CANDIDATES, Order, load_lists
-from pipeline.recommender.newcomers import place
+from pipeline.recommender.newcomers import find, place
 from pipeline.recommender.person import OnList, Person, told
 from pipeline.recommender.reasons import Reasons
 from pipeline.recommender.scorer import Scorer
 from pipeline.recommender.user_lists import UserLists
+from pipeline.recommender.user_names import user_row
 from pipeline.recommender.variety import diverse
 
 NO_FILTERS, BEST = Filters(), Order()
@@ -55,20 +55,18 @@ class Recommender:
         counts, stored = users["user_count"].to_numpy(), load_intervals(folder)
         self.details = Details(self.lists, self.catalogue, stored, counts)
 
-    def user(self, query: str) -> Person:
+    def user(self, query: str, names: bool = True) -> Person:
         """Find a user of the data by id or name.
 
+        Args:
+            query: the id or the name; ``id:86`` or ``name:86`` where it could be both. Capital
+                letters count only if there are users whose names differ in nothing else.
+            names: whether it may be a name.
+
         Raises:
-            UserError: no user has this id or name, or it is one's id and another's name.
+            UserError: no user has this id or name, or several may be meant.
         """
-        row, named = self.users.find(query), max(pc.index(self._names, query).as_py(), 0)
-        if self.users.are_text and row and named and row != named:
-            raise UserError(
-                f"{query!r} is the id of one user and the name of another, whose id is "
-                f"{self.users.outside(named)!r}; use that id, or the name of the first, "
-                f"{self._names[row].as_py()!r}."
-            )
-        row = row or named
+        row = user_row(self.users, self._names, query) if names else self.users.find(query)
         if not row:
             raise UserError(
                 f"no user has the id or name {query!r}. For somebody who is not in the data, bring "
@@ -99,25 +97,23 @@ class Recommender:
         """Fold in a new user with this list.
 
         Raises:
-            UserError: as ``place`` does.
+            UserError: as ``find`` does.
         """
-        item, rating, also = place(self.catalogue, listed)
+        entries = find(self.catalogue, Brought(tuple(listed))).entries
+        item, rating, also = place(entries)
         return told(self.scorer, item, rating, also)
 
     def without(
-        self, person: Person, ignore: Sequence[str] = (), least: float | None = None
+        self, person: Person, ignore: Sequence[int] = (), least: float | None = None
     ) -> Person:
         """Take titles out of account: they say nothing of the user, and are not listed either.
 
         Args:
             person: the user, who is folded in anew.
-            ignore: these titles, by id or name.
+            ignore: rows of these titles.
             least: titles with lower ratings too; None for none.
-
-        Raises:
-            UserError: a name is unknown.
         """
-        away = np.array([self.catalogue.row(title) for title in ignore], np.int64)
+        away = np.array(ignore, np.int64)
         if least is not None:
             away = np.union1d(away, person.item[person.rating < least])
         counts, also = ~np.isin(person.item, away), person.also

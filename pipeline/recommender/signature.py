@@ -41,6 +41,7 @@ def signature(folder: Path) -> ModelSignature:
             ColSpec(Array(RATING), "why", required=False),
             ColSpec(Array(WATCH), "why_watch", required=False),
             ColSpec(AnyType(), "other", required=False),
+            ColSpec(AnyType(), "report", required=False),
         ]),
         params=ParamSchema([
             ParamSpec("k", "long", 20),
@@ -58,6 +59,7 @@ def signature(folder: Path) -> ModelSignature:
             ParamSpec("next_in_series", "boolean", False),
             ParamSpec("one_per_franchise", "boolean", False),
             ParamSpec("planned", "string", "hide"),
+            ParamSpec("report", "boolean", False),  # say what was understood of the lists?
             ParamSpec("ignore", "string", [], (-1,)),
             ParamSpec("ignore_below", "double", -1e9),  # no rating is lower: nothing is ignored
         ]),

@@ -151,7 +151,7 @@ def test_known_texts_have_their_rows_exactly_as_they_are_written(known, queries)
     ],
 )
 def test_titles_are_found_by_id_and_by_misspelled_names(recommender, query, name):
-    assert recommender.catalogue.name(recommender.catalogue.row(query)) == name
+    assert recommender.catalogue.name(recommender.catalogue.match(query).row) == name
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_titles_are_found_by_id_and_by_misspelled_names(recommender, query, name
 )
 def test_an_unknown_title_is_not_mistaken_for_another(recommender, query):
     with pytest.raises(UserError, match="no title is called"):
-        recommender.catalogue.row(query)
+        recommender.catalogue.match(query)
 
 
 def test_listed_titles_match_the_filters(recommender):

@@ -78,7 +78,7 @@ def test_what_is_listed_is_new_to_the_person_and_passes_every_filter(
     except UserError as error:
         assert "no title is left" in str(error)  # noqa: PT017
         titles = []
-    last = {int(entry.title) // 10: entry for entry in entries}
+    last = {int(entry.anime_id) // 10: entry for entry in entries}
     planned = {row for row, entry in last.items() if entry.status == "planned"}
     dropped = {row for row, entry in last.items() if entry.status == "dropped"}
     seen, catalogue = {*last} - planned, series.catalogue
@@ -118,7 +118,7 @@ def test_without_filters_everything_else_is_listed_but_what_continues_a_dropped_
 ):
     person = series.newcomer(entries)
     listed = {t["anime_id"] // 10 for t in series.recommend(person, 40, why=False)}
-    last = {int(entry.title) // 10: entry.status for entry in entries}
+    last = {int(entry.anime_id) // 10: entry.status for entry in entries}
     dropped = {row for row, status in last.items() if status == "dropped"}
     predecessor = series.catalogue.franchises.predecessor
     continued = {row for row in range(1, 32) if dropped & {*before(predecessor, row)}}

@@ -1,8 +1,6 @@
 """A person's list from CSV or MyAnimeList's XML export, and files that cannot be used."""
 
-import csv
 import gzip
-import io
 
 import pytest
 from helpers.rating_files import BOMB, OUTSIDE, XML, export, long_export
@@ -26,6 +24,12 @@ RATINGS = st.none() | st.integers(1, 10)
 STATUSES = st.sampled_from([(status, word) for status, words in WORDS.items() for word in words])
 
 
+def entries_of(brought):
+    """The entries of a list without their places in the file and the names beside ids."""
+    entries = [entry._replace(where="", exact=False) for entry in brought.entries]
+    return [entry._replace(name="") if entry.anime_id else entry for entry in entries]
+
+
 def written_and_read(folder, data):
     path = folder / "ratings"
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
@@ -35,38 +39,19 @@ def written_and_read(folder, data):
 @pytest.mark.parametrize("pack", [str.encode, lambda text: gzip.compress(text.encode())])
 def test_the_export_of_myanimelist_is_read_with_its_unrated_titles(tmp_path, pack):
     entries = [Listed("5", 9), Listed("7"), Listed("20", 6)]
-    assert written_and_read(tmp_path, pack(XML)) == entries
+    assert entries_of(written_and_read(tmp_path, pack(XML))) == entries
 
 
-@given(st.dictionaries(st.integers(0, 10**6), st.tuples(RATINGS, STATUSES), min_size=1))
+@given(st.dictionaries(st.integers(1, 10**6), st.tuples(RATINGS, STATUSES), min_size=1))
 def test_every_entry_of_an_export_is_read_back(entries):
     text = export((title, rating or 0, word) for title, (rating, (_, word)) in entries.items())
-    assert parse("list", text.encode(), SCALE) == [
+    assert entries_of(parse("list", text.encode(), SCALE)) == [
         Listed(str(title), rating, status) for title, (rating, (status, _)) in entries.items()
     ]
 
 
-@given(
-    st.dictionaries(
-        st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1),
-        st.tuples(RATINGS, STATUSES),
-        min_size=1,
-    ),
-    st.sampled_from(["", "0", "-1", "NaN"]),
-)
-def test_every_row_of_a_csv_file_is_read_back(entries, unrated):
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(["title", "status", "rating"])
-    for title, (rating, (_, word)) in entries.items():
-        writer.writerow([title, word, unrated if rating is None else rating])
-    assert parse("list", file.getvalue().encode(), SCALE) == [
-        Listed(title, rating, status) for title, (rating, (status, _)) in entries.items()
-    ]
-
-
 def test_a_long_export_has_all_statuses_and_some_ratings():
-    entries = parse("list", long_export(200).encode(), SCALE)
+    entries = parse("list", long_export(200).encode(), SCALE).entries
     assert len(entries) == 200
     assert {entry.status for entry in entries} == {*WORDS}
     assert sum(entry.rating is not None for entry in entries) == 66
@@ -74,23 +59,15 @@ def test_a_long_export_has_all_statuses_and_some_ratings():
 
 def test_a_list_of_statuses_alone_is_read():
     text = "anime_id,status\n1,planned\n5,\n"
-    assert parse("list", text.encode(), SCALE) == [Listed("1", None, "planned"), Listed("5")]
+    read = [Listed("1", None, "planned"), Listed("5")]
+    assert entries_of(parse("list", text.encode(), SCALE)) == read
 
 
 @pytest.mark.parametrize("zero", ["0", "-1", "0.0"])
 def test_a_number_below_the_scale_stands_for_no_rating_and_one_on_it_is_a_rating(zero):
     text = f"anime_id,rating\n1,{zero}\n".encode()
-    assert parse("list", text, Scale(1, 10)) == [Listed("1")]
-    assert parse("list", text, Scale(-1, 10)) == [Listed("1", float(zero))]
-
-
-@pytest.mark.parametrize("name", ["anime_id", "title"])
-def test_a_csv_file_names_titles_by_id_or_name_and_the_last_rating_counts(tmp_path, name):
-    text = f'\ufeffrating,{name},note\n9,"Monster, the series",x\n7,Mushishi,\n8,Mushishi,\n'
-    assert written_and_read(tmp_path, text) == [
-        Listed("Monster, the series", 9),
-        Listed("Mushishi", 8),
-    ]
+    assert entries_of(parse("list", text, Scale(1, 10))) == [Listed("1")]
+    assert entries_of(parse("list", text, Scale(-1, 10))) == [Listed("1", float(zero))]
 
 
 @pytest.mark.parametrize(
@@ -100,23 +77,23 @@ def test_a_csv_file_names_titles_by_id_or_name_and_the_last_rating_counts(tmp_pa
         (OUTSIDE, "cannot be read as XML: EntitiesForbidden"),
         ("<myanimelist><anime>", "cannot be read as XML: no element found"),
         ("<html></html>", "no <anime> in it; export your anime list"),
-        ("<m><anime><my_score>5</my_score></anime></m>", "number 1: no <series_animedb_id>"),
-        (XML.replace(">9<", ">11<"), "<anime> number 1: rating 11 is not from 1 to 10"),
-        (export([(1, 9, "2"), (5, 0, "Seen")]), "number 2: status 'Seen' is unknown; choose from"),
-        ("", "needs the columns anime_id or title, and rating or status; it has none."),
+        ("<m><anime><my_score>5</my_score></anime></m>", "<anime> number 1: no id and no name"),
+        ("<m><manga><my_score>5</my_score></manga></m>", "a list of manga; export your anime list"),
+        (export([(5, 0, "Seen")]), "number 1: status 'Seen' is unknown; choose from"),
+        ("", "is empty"),
+        (" \n", "is empty"),
         ("title\nMonster\n", "needs the columns anime_id or title, and rating or status; it has t"),
         ("rating,status\n5,2\n", "needs the columns anime_id or title, and rating or status"),
         ("title,status\nMonster,5\n", "line 2: status '5' is unknown; choose from watching, c"),
         ("title,rating\nMonster,good\n", "line 2: rating 'good' is not a number"),
-        ("title,rating\nMonster,nan\n", "line 2: no rating; remove the line, write 0"),
-        ("title,rating\nMonster\n", "line 2: no rating; remove the line, write 0"),
         ("title,rating\nMonster,-2\n", "line 2: rating -2 is not from 1 to 10"),
-        ("title,rating\n,5\n", "line 2: no title"),
+        ("title,rating\n,5\n", "line 2: no name"),
         ("title,rating\n", "no title in it"),
         (b"\x1f\x8bgarbage", "cannot be read"),
         (gzip.compress(XML.encode(), mtime=0)[:60], "cannot be read"),
-        (bytes(range(256)) * 4, "is not a UTF-8 text file (byte"),
-        (b"\x00" * 10_000_000, "line 1: not valid CSV: field larger"),
+        (bytes(range(256)) * 4, "is not a text file"),
+        (b"\x00" * 10_000_000, "is not a text file"),
+        (b'title,rating\n"' + b"a" * 200_000, "line 3: not valid CSV: field larger"),
         (b"a," * 5_000_000, "needs the columns"),
         (gzip.compress(b" " * (65 * 2**20), mtime=0), "is larger than 64 MiB"),
     ],
@@ -125,16 +102,9 @@ def test_a_file_that_cannot_be_used_is_explained_in_one_sentence(tmp_path, data,
     with pytest.raises(UserError) as error:
         written_and_read(tmp_path, data)
     assert message in str(error.value)
-    assert len(str(error.value)) < 400
+    assert len(str(error.value)) < 500
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="nothing: no such file"):
         read(tmp_path / "nothing", SCALE)
-
-
-def test_an_id_is_a_whole_number_or_an_error():
-    assert parse("x.csv", b"anime_id,rating\n12.0,9\n", Scale(1, 10)) == [Listed("12", 9.0)]
-    for wrong in (b"1.5", b"-1", b"1e3"):
-        with pytest.raises(UserError, match="line 2: anime_id is not a whole number"):
-            parse("x.csv", b"anime_id,rating\n" + wrong + b",9\n", Scale(1, 10))

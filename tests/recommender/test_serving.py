@@ -86,7 +86,7 @@ def test_the_model_has_a_signature_an_example_and_exact_requirements(loaded, sto
     info = loaded.metadata
     inputs = ["user_id", "ratings", "anime_id", "with_user_id", "with_ratings"]
     assert info.signature.inputs.input_names() == inputs
-    assert {*LISTED, "other"} == {*info.signature.outputs.input_names()}
+    assert {*LISTED, "other", "report"} == {*info.signature.outputs.input_names()}
     assert info.saved_input_example_info is not None
     needed = mlflow.pyfunc.get_model_dependencies(stored[0])
     lines = Path(needed).read_text().split()
@@ -189,6 +189,26 @@ def test_a_whole_list_with_statuses_is_taken_and_planned_titles_are_marked(servi
     assert watch == {"Title number 1, rated 10"}
 
 
+def test_a_reply_says_on_request_what_was_understood_of_the_list(service):
+    brought = [*MINE, {"anime_id": 99999, "rating": 1}, {"title": "Monster", "rating": 1}]
+    for body in ({"ratings": brought}, {"ratings": brought, "anime_id": 30}):
+        rows = {"dataframe_records": [body], "params": {"k": 2, "report": True}}
+        status, answer = ask(service, rows)
+        assert status == 200, answer
+        for row in answer["predictions"]:
+            report = row["report"]
+            assert report["read"] == 2
+            assert report["likely"] == ["'titel number 2' read as Title number 2"]
+            assert len(report["unknown"]) == 2
+    params = {"k": 2, "report": True, "ignore": ["titel number 3"]}
+    both = {"ratings": MINE, "with_ratings": brought}
+    status, answer = ask(service, {"dataframe_records": [both], "params": params})
+    assert status == 200, answer
+    said = answer["predictions"][0]
+    assert said["report"]["notes"] == ["ignore: 'titel number 3' read as Title number 3."]
+    assert len(said["other"]["report"]["unknown"]) == 2
+
+
 @pytest.mark.parametrize("second", [{"with_user_id": 50}, {"with_ratings": MINE}])
 def test_two_people_get_the_list_that_recommend_gives_them(service, models, second):
     body = {"dataframe_records": [{"user_id": 30} | second], "params": {"k": 3}}
@@ -209,10 +229,11 @@ WRONG = [
     (new([]), "row 0: no ratings"),
     (new([{"anime_id": 123456, "rating": 9}]), "none of the rated titles"),
     (new([{"title": "qqq zzz xxx", "rating": 9}]), "no title is called"),
-    (new([{"title": "zq" * 5_000_000, "rating": 9}]), "no title is called"),
+    (new([{"title": "zq" * 500_000, "rating": 9}]), "no title is called"),
     (new([{"anime_id": 10, "rating": 11}]), "rating must be from 1 to 10"),
-    (new([{"anime_id": 1e999, "rating": 9}]), "anime_id a whole number"),
+    (new([{"anime_id": 1e999, "rating": 9}]), "anime_id inf is not a whole number"),
     (new([{"title": "9" * 5000, "rating": 9}]), "none of the rated titles"),
+    (new([{"title": "10", "rating": 9}]), "no title is called '10'"),
     (new([{"anime_id": 10, "rating": "x"}]), "rating must be from 1 to 10"),
     (new(["Monster"]), "Monster needs either anime_id or title, and rating"),
     ({"dataframe_records": [{"anime_id": 10}]}, "rows need either user_id or ratings"),
@@ -223,8 +244,9 @@ WRONG = [
     (known([30], planned="show"), "planned 'show': choose from hide, only, mark"),
     (known([30], ignore=["Qqqq"]), "no title is called 'Qqqq'"),
     ({"dataframe_records": [{"user_id": 30, "with_user_id": 999}]}, "row 0: no user has the id"),
-    (new(None), "ratings must be a list"),
-    (new([{"anime_id": 4.7, "rating": 9}]), "anime_id a whole number"),
+    (new(None), "row 0: ratings is null; it must be a list of titles, such as"),
+    (new("Monster"), "ratings"),
+    (new([{"anime_id": 1.7, "rating": 9}]), "anime_id 1.7 is not a whole number"),
     (known([30], k=0), "k 0: from 1 to 10000 is allowed"),
     (known([30], genres=["Drama"]), "genre 'Drama' is unknown"),
     (
