@@ -3,11 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro quick test ui app params lock
+.PHONY: help repro quick test ui app params lock clone
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-repro: .venv/installed ## run all stages on the settings in params.yaml, print the metrics
+repro: clone .venv/installed ## run all stages on the settings in params.yaml, print the metrics
 	dvc repro
 	@python -m pipeline.summary
 
@@ -36,6 +36,10 @@ lock: .venv/tested ## choose the versions in both lock files again from pyprojec
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group dev --all-extras --constraint requirements.lock \
 		--output-file requirements-dev.lock
+
+clone: # DVC needs the clone; a ZIP file of the repository has none
+	@test -e .git || { echo "error: this folder is no git clone, which DVC needs;\
+ get it by git clone, or make it one: git init && git add -A && git commit -m start"; exit 1; }
 
 # The .pth file puts .venv/bin on the path, so that DVC runs stages with this Python without activation.
 .venv/installed: requirements.lock

@@ -115,13 +115,18 @@ def reproducing(name: str, text: str, run: Any) -> str:
         UserError: conf/ does not compose to these settings; the message names the first key.
     """
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "experiment").mkdir()
         (Path(folder) / "experiment" / f"{name}.yaml").write_text(text, encoding="utf-8")
         params = compose([f"experiment={name}"], Path(folder))
     found = flat(asdict(check(OmegaConf.create(params))))
-    wanted = flat(mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/config.yaml"))
+    try:
+        logged = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/config.yaml")
+    except (MlflowException, OSError) as error:
+        raise UserError(f"run {run.info.run_id}: its config.yaml is gone: {error}") from error
+    wanted = flat(OmegaConf.to_container(OmegaConf.create(logged)))  # type: ignore[arg-type]
     for key in sorted(found.keys() | wanted.keys()):
         if not key.startswith("dataset.watch.") and found.get(key) != wanted.get(key):
             raise UserError(

@@ -14,6 +14,7 @@ from helpers.commands import python, run
 from omegaconf import OmegaConf
 
 from pipeline.compose import compose
+from pipeline.config import check
 from pipeline.promote import experiment
 from pipeline.sweeps.stage_cache import CACHE, digest, stage_keys
 
@@ -56,16 +57,33 @@ def test_a_digest_covers_names_and_contents_but_not_compiled_code(tmp_path):
     assert digest(tmp_path) != before
 
 
-def test_an_experiment_composes_to_the_same_params_as_its_overrides(clone):
-    overrides = ["model=wide", "train.seed=3", "posterior.members=[normal]", "experiment=quick"]
-    swept = [*overrides, "sweep=parts"]  # not a setting of the job
-    path = clone / "conf" / "experiment" / "of_a_test.yaml"
-    path.write_text(experiment(swept, "Of a test."))
-    done = python("-m", "pipeline.compose", "experiment=of_a_test", cwd=clone)
-    assert done.returncode == 0, done.output
-    assert (clone / "params.yaml").read_text() == compose(overrides)
-    path.unlink()
-    assert run("git", "checkout", "-q", "params.yaml", cwd=clone).returncode == 0
+JOBS = [  # overrides of jobs
+    ["model=wide", "train.seed=3", "posterior.members=[normal]", "experiment=quick", "sweep=parts"],
+    ["~posterior", "train.seed=3"],
+    ["experiment=quick", "~posterior"],
+    ["experiment=full", "posterior=none", "model=deep"],
+    ["experiment=[full,quick]"],
+    ["~experiment", "~sweep", "train.epochs=4"],
+    ["~model.deep"],
+    ["model.deep=null"],
+    ["engine=pyspark", "+engine.spark.driver.cores=2", "engine.spark.master='local[1]'"],
+    ["engine=pyspark", "+engine.spark={ui:{enabled:false}}"],
+    ["train={epochs:7,seed:2}", "++train.seed=5"],
+    ["model.deep.units=[16,8]", "model.wide.crosses=[item,'genres']"],
+    ["evaluate.seed=${train.seed}", "train.seed=9"],
+    ["dataset=local", "dataset.path='a b/c=d'", "dataset.test_scores=null"],
+    ["dataset=movielens_100k", 'dataset.path="it\'s, here"'],
+    ["train.learning_rate=1e-3", "clean.max_rejected=1", "train.threads=null"],
+    ["train.epochs=int(3.9)", "model.deep.dropout=0."],
+]
+
+
+@pytest.mark.parametrize("overrides", JOBS, ids=" ".join)
+def test_an_experiment_composes_to_the_same_settings_as_its_overrides(tmp_path, overrides):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(experiment(overrides, "Of a test."))
+    job, mine = compose(overrides), compose(["experiment=mine"], tmp_path)
+    assert check(OmegaConf.create(mine)) == check(OmegaConf.create(job))
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +160,37 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
     again = python("-m", "pipeline.promote", "winner", cwd=swept)
     assert again.returncode == 1
     assert "exists" in again.output
+
+
+def test_a_deleted_posterior_is_swept_promoted_and_reproduced(swept, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "two.yaml").write_text("# @package _global_\ntrain: {epochs: 2}\n")
+    done = sweep(swept, "~posterior", "train.seed=21,22")
+    assert done.returncode == 0, done.output
+    assert python("-m", "pipeline.promote", "alone", cwd=swept).returncode == 0
+    assert OmegaConf.load(swept / "params.yaml").posterior is None
+    elsewhere = ("--config-dir", str(tmp_path), "experiment=two", "train.seed=21", *SMALL[:3])
+    done = python("-m", "pipeline.sweep", "-m", *elsewhere, "~posterior", cwd=swept)
+    assert done.returncode == 0, done.output
+    params = (swept / "params.yaml").read_text()
+    refused = python("-m", "pipeline.promote", "elsewhere", cwd=swept)
+    assert refused.returncode == 1
+    assert "experiment/two" in refused.output
+    assert not (swept / "conf/experiment/elsewhere.yaml").exists()
+    assert (swept / "params.yaml").read_text() == params
+
+
+def test_what_conf_no_longer_gives_is_not_promoted(swept):
+    done = sweep(swept, "~posterior", "train.seed=21,22")
+    assert done.returncode == 0, done.output
+    path = swept / "conf/evaluate/default.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("ranking_users: 1000", "ranking_users: 900"))
+    refused = python("-m", "pipeline.promote", "changed", cwd=swept)
+    path.write_text(before)
+    assert refused.returncode == 1
+    assert "evaluate.ranking_users is 900" in refused.output
+    assert not (swept / "conf/experiment/changed.yaml").exists()
 
 
 def test_jobs_are_ranked_by_their_lists_if_asked(swept):
