@@ -81,13 +81,12 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     measured = measure(rating, prediction, user, bootstrap, likelihood)
     compared = compare(prediction - rating, rating, user, baselines, bootstrap)
     test = ranking.Test(user, rows["item"], rating)
-    base_mse = compared["user_item_bias"]["mse"]
     figures = {
         "r2": None,  # where all ratings are equal
         **measured.point,
         "n": len(rating),
         "ci95": measured.ci95,
-        "gain_over_user_item_bias": 1 - measured.point["mse"] / base_mse if base_mse else None,
+        "gain_over_user_item_bias": gain(measured.point["mse"], compared["user_item_bias"]["mse"]),
         "baselines": compared,
         "interval": intervals.figures(held, width, user, bootstrap),
         "ranking": rank(settings, features, test, prediction, baselines, lists, bootstrap),
@@ -102,6 +101,11 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     }
     columns = {"user": user, "item": rows["item"], "rating": rating, "prediction": prediction}
     return Evaluation(defined(figures), tables, pd.DataFrame(columns))
+
+
+def gain(mse: float, of_baseline: float) -> float | None:
+    """Return the share of a baseline's MSE that the model removes; None where there is none."""
+    return 1 - mse / of_baseline if of_baseline else None
 
 
 def compare(

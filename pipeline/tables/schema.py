@@ -28,7 +28,8 @@ MISSING = [  # of any other missing value: a title may be called None, but no ge
     *NAMELESS, "unknown", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "\\N", "None", "none", "NULL",
     "null", "-", "?", "(no genres listed)",
 ]  # fmt: skip
-DATE = r"^\s*(\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)\s*$"
+DATE = r"(\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?)"
+ZONE = r"(?:Z|([+-])(\d{2}):(\d{2}))?"
 ENTITIES = {"&#039;": "'", "&#39;": "'", "&quot;": '"', "&lt;": "<", "&gt;": ">", "&amp;": "&"}
 
 
@@ -137,9 +138,13 @@ def moment(cell: ibis.Value) -> ibis.Value:
         (number > 1e17, number / 1e9), (number > 1e14, number / 1e6), (number > 1e11, number / 1e3),
         else_=number,
     )  # fmt: skip
-    date = cell.re_extract(DATE, 1).nullif("")
-    written = date.try_cast("timestamp").epoch_seconds().cast("float64")
-    return whole()(ibis.coalesce(seconds, written).floor())
+    written = rf"^\s*{DATE}{ZONE}\s*$"
+    east, hours, minutes = (cell.re_extract(written, group) for group in (2, 3, 4))
+    ahead = hours.try_cast("float64") * 3600 + minutes.try_cast("float64") * 60
+    ahead = (east == "-").ifelse(-ahead, ahead).fill_null(0)
+    date = cell.re_extract(written, 1).nullif("").try_cast("timestamp").epoch_seconds() - ahead
+    time = ibis.coalesce(seconds, date)
+    return whole()(time.between(0, 2.0**31).ifelse(time, None).floor())  # NaN has no floor
 
 
 IDS = [

@@ -152,3 +152,42 @@ def test_movielens_100k_without_a_split_is_all_its_ratings(out):
 def test_an_unknown_split_is_named(split, message, out):
     with pytest.raises(UserError, match=message):
         movielens.write(movielens_100k(real_data("ml-100k"), split), out)
+
+
+ML_10M = {
+    "movies.dat": "1::Amélie (2001)::Comedy|Romance\n2::Heat (1995)::(no genres listed)\n".encode(),
+    "ratings.dat": b"1::1::4.5::978300760\n2::2::0.5::978302109\n",
+}
+ML_LATEST = {
+    "movies.csv": b'movieId,title,genres\n1,"Heat, The (1995)",Action|Crime\n',
+    "ratings.csv": b"userId,movieId,rating,timestamp\n1,1,4.5,978300760\n",
+}
+
+
+@PLACED
+@pytest.mark.parametrize("files", [ML_10M, ML_LATEST], ids=["10M", "latest"])
+def test_later_movielens_archives_have_half_stars_and_no_users(place, files, tmp_path, out):
+    where = place(files, tmp_path / "placed")
+    settings = movielens.Settings("movielens", 0.5, 5, Watch("", ""), str(where), "", None, None)
+    facts = movielens.write(settings, out)
+    assert ("digests" in facts) == where.is_file()
+    assert pd.read_csv(out / SCORES_CSV).rating.iloc[0] == 4.5
+    film = pd.read_csv(out / CATALOGUE_CSV).iloc[0]
+    assert film.Genres in ("Comedy, Romance", "Action, Crime")
+    assert film.Name in ("Amélie (2001)", "Heat, The (1995)")
+    assert not (out / DETAILS_CSV).exists()
+
+
+def test_files_without_a_known_digest_are_taken_and_their_digest_is_told(tmp_path, out, capsys):
+    lists = b"user_id,anime_id,rating,watching_status,watched_episodes\n"
+    lists += b"1,5,8,2,12\n1,6,0,6,0\n1,7,0,2,12\n1,8,9,6,0\n"
+    where = as_folder({"animelist.csv": lists, "anime.csv": b"MAL_ID,Name\n"}, tmp_path / "2020")
+    settings = kaggle.Settings(
+        "kaggle", 1, 10, Watch("", ""), str(where), "owner/name", None,
+        scores="animelist.csv", catalogue="anime.csv",
+    )  # fmt: skip
+    facts = kaggle.write(settings, out)
+    assert pd.read_csv(out / SCORES_CSV).anime_id.tolist() == [5, 7, 8]
+    assert facts["left_out"] == {"planned, not watched": 1}
+    assert set(facts["digests"]) == {"animelist.csv", "anime.csv"}
+    assert f"what was read has {facts['digests']['anime.csv']}" in capsys.readouterr().out
