@@ -86,7 +86,9 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
         **measured.point,
         "n": len(rating),
         "ci95": measured.ci95,
-        "gain_over_user_item_bias": gain(measured.point["mse"], compared["user_item_bias"]["mse"]),
+        "gain_over_user_item_bias": removed_share(
+            measured.point["mse"], compared["user_item_bias"]["mse"]
+        ),
         "baselines": compared,
         "interval": intervals.figures(held, width, user, bootstrap),
         "ranking": rank(settings, features, test, prediction, baselines, lists, bootstrap),
@@ -103,7 +105,7 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     return Evaluation(defined(figures), tables, pd.DataFrame(columns))
 
 
-def gain(mse: float, of_baseline: float) -> float | None:
+def removed_share(mse: float, of_baseline: float) -> float | None:
     """Return the share of a baseline's MSE that the model removes; None where there is none."""
     return 1 - mse / of_baseline if of_baseline else None
 
