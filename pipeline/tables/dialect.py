@@ -79,8 +79,8 @@ def sniff(path: Path, encoding: str | None = None) -> Dialect:
         even = [each for each in (dialect, replace(dialect, backslash=True)) if _even(path, each)]
         if len(even) > 1:
             raise UserError(
-                f'{path.name}: \\" in it may be a quote, or a backslash and a quote. Write the file '
-                'with "" for a quote inside quotes.'
+                f'{path.name}: \\" in it may be a quote, or a backslash and a quote. Write the '
+                'file with "" for a quote inside quotes.'
             )
         return even[0] if even else dialect
 
