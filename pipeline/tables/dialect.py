@@ -74,10 +74,15 @@ def sniff(path: Path, encoding: str | None = None) -> Dialect:
     """
     with _readable(path):
         dialect = _delimited(path, Dialect(encoding or encoding_of(path)))
-        if _has_backslash_quotes(path, dialect) and not _even(path, dialect):
-            other = replace(dialect, backslash=True)
-            return other if _even(path, other) else dialect
-        return dialect
+        if not _has_backslash_quotes(path, dialect):
+            return dialect
+        even = [each for each in (dialect, replace(dialect, backslash=True)) if _even(path, each)]
+        if len(even) > 1:
+            raise UserError(
+                f'{path.name}: \\" in it may be a quote, or a backslash and a quote. Write the '
+                'file with "" for a quote inside quotes.'
+            )
+        return even[0] if even else dialect
 
 
 def records(path: Path, dialect: Dialect, longest: int = MAX_LINE) -> Iterator[list[str]]:

@@ -162,5 +162,5 @@ def file_rows(engine: Engine, path: Path, columns: list[Column], plain: Path) ->
 def no_rows(name: str, columns: list[Column]) -> ibis.Table:
     """Return what ``file_rows`` would for a file of this name without rows."""
     empty = ibis.memtable(pa.table({columns[0].name: pa.array([], "string")}))
-    rows = complete(typed(empty, columns).mutate(row=ibis.literal(0, "int64")), columns)
+    rows = complete(typed(empty, columns).mutate(row=ibis.null("int64")), columns)
     return rows.mutate(file=ibis.literal(name))

@@ -63,6 +63,7 @@ def test_a_plain_file_is_not_rewritten(engine, tmp_path):
     ("content", "message"),
     [
         ("anime_id,Name|Genres\n1,A|B\n", r"commas or vertical bars .* sep=,"),
+        ('anime_id,Name\n1,5\\" disk\n', r'some\.csv: \\" in it may be a quote, or a backslash'),
         ("MAL_ID,item_id,Name\n1,2,A\n", r"'MAL_ID' and 'item_id' may both be .* 'anime_id'"),
         ("Anime ID,anime id,Name\n1,2,A\n", r"'Anime ID' and 'anime id' may both be"),
         ("anime_id,anime_id,Name\n1,2,A\n", r"column 'anime_id' appears 2 times"),
