@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from helpers.tables import real_data
 from hypothesis import given
@@ -104,7 +105,7 @@ def test_a_search_shows_the_exact_name_first(names):
 
 def test_all_names_and_ids_of_a_real_catalogue_find_themselves():
     table = pd.read_csv(real_data("mal_real") / "anime-dataset-2023.csv", keep_default_na=False)
-    column, ids = table["Name"].tolist(), Ids(np.array([-1, *table["anime_id"]]))
+    column, ids = table["Name"].tolist(), Ids(pa.chunked_array([[None, *table["anime_id"]]]))
     names = Names([None, *column], [None] * (len(column) + 1), np.zeros(len(column) + 1, int))
     file = io.StringIO()
     csv.writer(file).writerows([("title", "rating"), *((name, 8) for name in column)])

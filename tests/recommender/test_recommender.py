@@ -34,8 +34,8 @@ def test_users_whose_ids_are_text_are_found_by_id_or_name_unless_both_fit(models
     assert texts.user("user31").item.tolist() == known.user("310").item.tolist()
     with pytest.raises(
         UserError,
-        match=r"'user7' is the id of one user and the name of another, "
-        r"whose id is 'user8'; use that id, or the name of the first, 'user6'",
+        match=r"'user7' is the name of a user and the id of another; "
+        r"write name:user7 or id:user7",
     ):
         texts.user("user7")
     with pytest.raises(UserError, match=r"no user has the id or name '6\.0'"):

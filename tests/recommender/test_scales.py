@@ -3,7 +3,8 @@
 import shutil
 
 import numpy as np
-import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from helpers.training import train
 
@@ -25,10 +26,11 @@ def other(request, features, tmp_path_factory):
         *((folder / f"{part}.parquet", "rating") for part in ("train", "valid", "test")),
         *((folder / f"{side}s.parquet", f"{side}_sum") for side in ("user", "item")),
     ]:
-        table = pd.read_parquet(path)
+        table = pq.read_table(path)
         kind = "float32" if column == "rating" else "float64"
-        table[column] = (table[column] * factor).astype(kind)
-        table.to_parquet(path, index=False)
+        scaled = pc.multiply(table[column].cast("float64"), factor).cast(kind)
+        place = table.column_names.index(column)
+        pq.write_table(table.set_column(place, column, scaled), path)
     ends = [f"dataset.min_rating={factor}", f"dataset.max_rating={10 * factor}"]
     model = train(folder, tmp_path_factory.mktemp("model"), *ends)
     return factor, folder, Recommender(model)

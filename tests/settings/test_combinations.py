@@ -65,7 +65,7 @@ def fits(chosen):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("one", "other"), combinations(CHOICES, 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(CHOICES, 2)))
 def test_every_pair_of_choices_composes_and_is_sound_or_is_refused(one, other):
     for pair in product(CHOICES[one], CHOICES[other]):
         fits(dict(zip((one, other), pair, strict=True)))

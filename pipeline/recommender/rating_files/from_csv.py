@@ -26,12 +26,23 @@ def from_csv(name: str, text: str) -> Rows:
         separators, lines, before = told[1], rest, before + 1
     else:
         separators = SEPARATORS
-    lines = BACKSLASH.sub('""', lines)
+    if BACKSLASH.search(lines) and not any(_even(lines, sign) for sign in separators):
+        lines = BACKSLASH.sub('""', lines)
     tables = [_table(name, lines, separator, before) for separator in separators]
     usable = [(headers, rows) for headers, rows in tables if columns_of(headers).usable()]
     if len(usable) > 1:
         raise UserError(f"{name}, line 1: cells may be separated by several signs; keep one.")
     return from_table(name, *(usable or [max(tables, key=lambda one: len(one[0]))])[0])
+
+
+def _even(lines: str, separator: str) -> bool:
+    """Whether a text is CSV as it stands, with as many cells, two or more, in each row."""
+    try:
+        rows = csv.reader(io.StringIO(lines, newline=""), delimiter=separator, strict=True)
+        widths = {len(cells) for cells in rows if cells}
+    except csv.Error:
+        return False
+    return len(widths) == 1 and widths != {1}
 
 
 def _table(name: str, lines: str, separator: str, before: int) -> tuple[list[str], Table]:
