@@ -162,6 +162,20 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
     assert "exists" in again.output
 
 
+def test_every_posterior_goes_with_every_part_of_the_network_and_split(swept):
+    groups = [
+        "posterior=none,quick",
+        "model=wide,deep,wide_deep",
+        "features.split=per_user,cold_item",
+    ]
+    done = sweep(swept, *groups, "hydra/launcher=parallel")
+    assert done.returncode == 0, done.output
+    jobs = children(newest().info.run_id)
+    assert [job.info.status for job in jobs] == ["FINISHED"] * 12
+    without = [job for job in jobs if "posterior.sweeps" not in job.data.params]
+    assert {job.data.params["model.name"] for job in without} == {"wide", "deep", "wide_deep"}
+
+
 def test_a_deleted_posterior_is_swept_promoted_and_reproduced(swept, tmp_path):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "two.yaml").write_text("# @package _global_\ntrain: {epochs: 2}\n")
