@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from helpers.commands import python, run
 from helpers.tables import real_data
+from omegaconf import OmegaConf
 
 from pipeline.settings.sections import Watch
 from pipeline.sources import synthetic
@@ -114,6 +115,43 @@ def test_the_true_heads_of_the_files_go_all_the_way(ran):
 
 def restored(clone):
     run("git", "checkout", "-q", "params.yaml", cwd=clone)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["experiment=quick", "posterior=none"],
+        ["~posterior", "experiment=full", "train.epochs=2", "model.deep.history_components=8"],
+        ["posterior=none", "experiment=quick", "model=wide"],
+    ],
+    ids=" ".join,
+)
+def test_an_experiment_runs_without_posterior(ran, words):
+    done = experiment(ran, "dataset.users=60", "dataset.items=60", "dataset.ratings=1500", *words)
+    posterior = OmegaConf.load(ran / "params.yaml").posterior
+    restored(ran)
+    assert done.returncode == 0, done.output
+    assert posterior is None
+
+
+def test_a_refused_value_is_said_to_be_in_params_yaml_with_the_way_back(ran):
+    done = experiment(ran, "train.epochs=0")
+    again = python("-m", "dvc", "repro", cwd=ran)
+    restored(ran)
+    for said in (done.output, again.output):
+        assert "train.epochs: 0 is out of range" in said
+        assert "`git restore params.yaml` brings the committed settings back" in said
+    assert python("-m", "dvc", "checkout", cwd=ran).returncode == 0
+
+
+@pytest.mark.parametrize("uri", ["", "htp:/x", "http://127.0.0.1:1", "sqlite:////nowhere/x.db"])
+def test_a_wrong_store_stops_the_first_stage_that_runs(ran, uri):
+    words = ("--force", "-s", "features")
+    done = python("-m", "dvc", "repro", *words, cwd=ran, MLFLOW_TRACKING_URI=uri)
+    python("-m", "dvc", "checkout", cwd=ran)
+    assert done.returncode != 0
+    assert "error: MLFLOW_TRACKING_URI" in done.output
+    assert "Traceback" not in done.output
 
 
 @pytest.mark.parametrize(

@@ -162,35 +162,50 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
     assert "exists" in again.output
 
 
-def test_a_deleted_posterior_is_swept_promoted_and_reproduced(swept, tmp_path):
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "two.yaml").write_text("# @package _global_\ntrain: {epochs: 2}\n")
-    done = sweep(swept, "~posterior", "train.seed=21,22")
+def test_every_posterior_goes_with_every_part_of_the_network_and_split(swept):
+    groups = [
+        "posterior=none,quick",
+        "model=wide,deep,wide_deep",
+        "features.split=per_user,cold_item",
+    ]
+    done = sweep(swept, *groups, "hydra/launcher=parallel")
     assert done.returncode == 0, done.output
-    assert python("-m", "pipeline.promote", "alone", cwd=swept).returncode == 0
-    assert OmegaConf.load(swept / "params.yaml").posterior is None
-    elsewhere = ("--config-dir", str(tmp_path), "experiment=two", "train.seed=21", *SMALL[:3])
-    done = python("-m", "pipeline.sweep", "-m", *elsewhere, "~posterior", cwd=swept)
-    assert done.returncode == 0, done.output
-    params = (swept / "params.yaml").read_text()
-    refused = python("-m", "pipeline.promote", "elsewhere", cwd=swept)
-    assert refused.returncode == 1
-    assert "experiment/two" in refused.output
-    assert not (swept / "conf/experiment/elsewhere.yaml").exists()
-    assert (swept / "params.yaml").read_text() == params
+    jobs = children(newest().info.run_id)
+    assert [job.info.status for job in jobs] == ["FINISHED"] * 12
+    without = [job for job in jobs if "posterior.sweeps" not in job.data.params]
+    assert {job.data.params["model.name"] for job in without} == {"wide", "deep", "wide_deep"}
 
 
-def test_what_conf_no_longer_gives_is_not_promoted(swept):
+def refused_promotion(clone, name):
+    """What promote says when it refuses; it leaves nothing behind."""
+    params = (clone / "params.yaml").read_text()
+    done = python("-m", "pipeline.promote", name, cwd=clone)
+    assert done.returncode == 1
+    assert not (clone / "conf/experiment" / f"{name}.yaml").exists()
+    assert (clone / "params.yaml").read_text() == params
+    return done.output
+
+
+def test_a_deleted_posterior_is_swept_and_promoted_unless_conf_no_longer_gives_it(swept):
     done = sweep(swept, "~posterior", "train.seed=21,22")
     assert done.returncode == 0, done.output
     path = swept / "conf/evaluate/default.yaml"
     before = path.read_text()
     path.write_text(before.replace("ranking_users: 1000", "ranking_users: 900"))
-    refused = python("-m", "pipeline.promote", "changed", cwd=swept)
+    said = refused_promotion(swept, "changed")
     path.write_text(before)
-    assert refused.returncode == 1
-    assert "evaluate.ranking_users is 900" in refused.output
-    assert not (swept / "conf/experiment/changed.yaml").exists()
+    assert "evaluate.ranking_users is 900" in said
+    assert python("-m", "pipeline.promote", "alone", cwd=swept).returncode == 0
+    assert OmegaConf.load(swept / "params.yaml").posterior is None
+
+
+def test_a_job_with_settings_from_elsewhere_is_swept_and_not_promoted(swept, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "two.yaml").write_text("# @package _global_\ntrain: {epochs: 2}\n")
+    words = ("--config-dir", str(tmp_path), "experiment=two", "train.seed=21", *SMALL[:3])
+    done = python("-m", "pipeline.sweep", "-m", *words, "posterior=none", cwd=swept)
+    assert done.returncode == 0, done.output
+    assert "experiment/two" in refused_promotion(swept, "elsewhere")
 
 
 def test_jobs_are_ranked_by_their_lists_if_asked(swept):
