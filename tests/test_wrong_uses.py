@@ -178,7 +178,7 @@ PARAMS = [  # what becomes of params.yaml, what the sentence names
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("edit", "culprit"), PARAMS, ids=lambda part: str(part)[:40])
+@pytest.mark.parametrize(("edit", "culprit"), PARAMS, ids=[culprit for _, culprit in PARAMS])
 def test_a_broken_params_file_is_named_with_the_way_back(place, monkeypatch, capsys, edit, culprit):
     path = place / "params.yaml"
     text = edit(path.read_text())
