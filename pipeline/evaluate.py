@@ -83,7 +83,7 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     test = ranking.Test(user, rows["item"], rating)
     base_mse = compared["user_item_bias"]["mse"]
     figures = {
-        "r2": None,  # where all ratings are equal
+        **dict.fromkeys(report.UNDEFINED),  # if they are not among those that were measured
         **measured.point,
         "n": len(rating),
         "ci95": measured.ci95,
