@@ -100,8 +100,9 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
         **segments.tables(segmentations, prediction - rating, base, held, user, bootstrap),
         "embedding_map": embedding_map.table(scorer.vectors(), segments.read_titles(features)),
     }
-    tested = pd.DataFrame({**test._asdict(), "prediction": prediction})
-    return Evaluation(defined(figures), tables, tested)
+    return Evaluation(
+        defined(figures), tables, pd.DataFrame({**test._asdict(), "prediction": prediction})
+    )
 
 
 def compare(
