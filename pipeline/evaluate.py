@@ -82,7 +82,7 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     compared = compare(prediction - rating, rating, user, baselines, bootstrap)
     test = ranking.Test(user, rows["item"], rating)
     figures = {
-        "r2": None,  # where all ratings are equal
+        **dict.fromkeys(report.UNDEFINED),  # if they are not among those that were measured
         **measured.point,
         "n": len(rating),
         "ci95": measured.ci95,
@@ -101,8 +101,9 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
         **segments.tables(segmentations, prediction - rating, base, held, user, bootstrap),
         "embedding_map": embedding_map.table(scorer.vectors(), segments.read_titles(features)),
     }
-    columns = {"user": user, "item": rows["item"], "rating": rating, "prediction": prediction}
-    return Evaluation(defined(figures), tables, pd.DataFrame(columns))
+    return Evaluation(
+        defined(figures), tables, pd.DataFrame({**test._asdict(), "prediction": prediction})
+    )
 
 
 def removed_share(mse: float, of_baseline: float) -> float | None:

@@ -21,14 +21,14 @@ import pyarrow.parquet as pq
 from ibis import _
 
 from pipeline.config import load
-from pipeline.errors import UserError, run_stage
+from pipeline.errors import run_stage
 from pipeline.files import inputs, replacing
 from pipeline.paths import CLEAN, FEATURES
 from pipeline.settings.sections import Features
 from pipeline.tables.earlier import with_blocks
-from pipeline.tables.engine import Engine, collect, connect
+from pipeline.tables.engine import Engine, collect, connect, count
 from pipeline.tables.outside import outside
-from pipeline.tables.split import TEST, TRAIN, VALID, method_of, split
+from pipeline.tables.split import TEST, TRAIN, VALID, check_parts, method_of, split
 
 
 def entities(attributes: ibis.Table, train: ibis.Table, name: str) -> ibis.Table:
@@ -212,6 +212,7 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
         for name in ("ratings", "watched", "items", "users", "ids")
     )
     rows = engine.keep(split(ratings, settings, method_of(ratings, settings.split)))
+    check_parts(rows, settings, count(ratings))
     train, valid, test = (rows.filter(_.part == part) for part in (TRAIN, VALID, TEST))
     train = with_blocks(train, settings.seed)
 
@@ -222,11 +223,6 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
     item_table = engine.keep(item_rows)
     for name, part in (("train", train), ("valid", valid), ("test", test)):
         engine.write(indexed(part.drop("part"), user_table, item_table), out / f"{name}.parquet")
-        if pq.read_metadata(out / f"{name}.parquet").num_rows == 0:
-            raise UserError(
-                f"features: the {name} part has no rows; check features.test_share, "
-                "features.valid_share and features.min_ratings against the number of ratings."
-            )
     engine.write(watched(unrated, rows, user_table, item_table), out / "watched.parquet")
     people = outside(user_table, ids, "user_id")
     coded, named = (outside(rows, ids, "item_id") for rows in (item_table, titles(described)))

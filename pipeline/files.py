@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +105,12 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [rounded(item) for item in value]
     return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def ends(interval: Sequence[float | None], pattern: str = f"{{:.{DIGITS}f}}") -> str:
+    """Write the ends of an interval; where they are not defined, that there is none."""
+    known = [end for end in interval if end is not None and math.isfinite(end)]
+    return " to ".join(map(pattern.format, known)) or "no interval"
 
 
 def replace_csv(path: Path, frame: "pd.DataFrame") -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from pipeline.artifact.folder import SETTINGS
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.evaluation.labels import NAMES
+from pipeline.files import ends
 from pipeline.paths import METRICS, MODEL
 
 WHERE = """\
@@ -26,7 +27,6 @@ def main() -> None:
     figures = json.loads(path.read_text(encoding="utf-8"))
     model = json.loads(settings.read_text(encoding="utf-8"))["model"]
     name = "_".join(part for part in ("wide", "deep") if model[part])
-    low, high = figures["ci95"]["mse"]
     table = Table(title=f"{figures['n']:,} test ratings")
     for column in ("", "MSE", "RMSE", "95 % interval of the MSE"):
         table.add_column(column, justify="left" if column == "" else "right")
@@ -35,7 +35,7 @@ def main() -> None:
         mse = values["mse"]
         table.add_row(f"{NAMES[baseline]}{sampled}", f"{mse:.4f}", f"{mse**0.5:.4f}")
     mse, rmse = figures["mse"], figures["rmse"]
-    table.add_row(name, f"{mse:.4f}", f"{rmse:.4f}", f"{low:.4f} to {high:.4f}")
+    table.add_row(name, f"{mse:.4f}", f"{rmse:.4f}", ends(figures["ci95"]["mse"]))
     if "noise_floor" in figures:
         mse = figures["noise_floor"]
         table.add_row("noise floor", f"{mse:.4f}", f"{mse**0.5:.4f}")

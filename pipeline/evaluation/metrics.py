@@ -1,8 +1,8 @@
 """Errors of predictions, with 95 % intervals from a bootstrap over users.
 
 Ratings of one user are correlated, so whole users are drawn, with replacement (Efron & Tibshirani
-1993). An interval is the 2.5 and 97.5 percentile over the draws. All figures are computed from sums
-per user, so a draw is one matrix product.
+1993). An interval is the 2.5 and 97.5 percentile over the draws; of few users there is none. All
+figures are computed from sums per user, so a draw is one matrix product.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from pipeline.arrays import Array, Floats, Ints
 Interval = tuple[float, float]
 
 GROUPS = 20  # quantile groups of the predictions, for the calibration error
+MIN_USERS = 6  # users of whom an interval is known: fewer are all above the truth, or all below it,
+# with a chance of more than 5 %, and no draw of them is on its other side
 AT_ONCE = 16  # draws at a time: bounds memory
 MIN_VARIANCE = 1e-9  # variance of ratings below which R² is undefined: all ratings are equal
 
@@ -39,9 +41,11 @@ class Bootstrap:
             sums: sums per user [users, n].
 
         Returns:
-            float64 [resamples, n].
+            float64 [resamples, n]; not a number for fewer than MIN_USERS users.
         """
         random, users = np.random.default_rng(self.seed), len(sums)
+        if users < MIN_USERS:
+            return np.full((self.resamples, sums.shape[1]), np.nan)
         parts = []
         for start in range(0, self.resamples, AT_ONCE):
             number = min(AT_ONCE, self.resamples - start)
@@ -85,7 +89,8 @@ def measure(
         mse (squared rating points); rmse and mae (rating points); r2 (share of the variance,
         absent where all ratings are equal); calibration_error (rating points: distance between
         mean prediction and mean rating, averaged over GROUPS quantile groups, bias-corrected);
-        and the mean log_likelihood (nats) where it is given.
+        and the mean log_likelihood (nats) where it is given. Of fewer than MIN_USERS users, there
+        are no intervals and no calibration_error.
     """
     sums = _sums_by_user(rating, prediction, user, log_likelihood)
     point = {name: float(value) for name, value in _figures(sums.sum(0)).items()}
@@ -137,8 +142,9 @@ def _bias_corrected(estimate: float, ci95: Interval, draws: Floats) -> tuple[flo
     Noise in the group means raises the calibration error; resampling raises it again by as much.
     """
     (low, high), twice = ci95, 2 * estimate
-    corrected = max(0.0, twice - float(draws.mean()))
-    return corrected, (max(0.0, twice - high), max(0.0, twice - low))
+    figures = np.maximum(0, [twice - draws.mean(), twice - high, twice - low])
+    corrected, *ends = figures.tolist()
+    return corrected, (ends[0], ends[1])
 
 
 def quantile_groups(values: Floats, groups: int) -> Ints:

@@ -16,7 +16,9 @@ from omegaconf import OmegaConf
 from pipeline.artifact.scale import Scale
 from pipeline.evaluation.labels import NAMES
 from pipeline.evaluation.leaks import MAX_GAIN, MIN_RATIO
+from pipeline.evaluation.metrics import MIN_USERS
 from pipeline.evaluation.segments import TABLES
+from pipeline.files import ends
 from pipeline.settings.sections import Config
 
 FIGURES = {  # name: title, unit, meaning
@@ -32,6 +34,10 @@ FIGURES = {  # name: title, unit, meaning
         "log-likelihood", "nats", "mean log of the probability that the model gives the true rating"
     ),
 }  # fmt: skip
+UNDEFINED = {  # why there is no such figure
+    "r2": "all ratings are equal",
+    "calibration_error": f"fewer than {MIN_USERS} users have test ratings",
+}
 PICTURES = {  # name: caption, which is also the text for screen readers
     "calibration": "Mean rating against mean prediction in twenty groups by prediction.",
     "residual_by_rating": "Mean residual by true rating. Low ratings are predicted too high and "
@@ -77,6 +83,10 @@ def page(
     environment.filters["as"] = _shown
     environment.filters["figure"] = lambda value: _shown(value, "{:.4f}")
     environment.filters["percent"] = lambda value: _shown(value and 100 * value, "{:.1f} %")
+    environment.filters["ends"] = ends
+    environment.filters["percents"] = lambda shares: ends(
+        [share and 100 * share for share in shares], "{:.1f} %"
+    )
     environment.filters["png"] = _png
     environment.filters["count"] = lambda value: f"{value:,}"
     stages = {
@@ -90,6 +100,7 @@ def page(
         stages=stages,
         names=NAMES,
         described=FIGURES,
+        undefined=UNDEFINED,
         segments=pd.concat(tables[name] for name in TABLES).to_dict("records"),
         pictures=[(drawn[name], text) for name, text in PICTURES.items() if name in drawn],
         lowest_liked=f"{scale.rating(scale.liked):g}",

@@ -15,6 +15,7 @@ import pandas as pd
 from filelock import FileLock
 
 from pipeline.evaluation.metrics import Bootstrap, difference
+from pipeline.files import ends
 from pipeline.paths import home
 from pipeline.settings.sections import Config
 
@@ -96,7 +97,7 @@ def _compare(config: Config, present: Any, rows: str, tested: pd.DataFrame) -> t
     ours, theirs = (((t.prediction - t.rating) ** 2).to_numpy() for t in (tested, champion))
     bootstrap = Bootstrap(config.evaluate.bootstrap, config.evaluate.seed)
     paired = difference(ours, theirs, tested.user.to_numpy(), bootstrap)
-    low, high = paired["difference_ci95"]
+    interval = ends(paired["difference_ci95"], "{:+.4f}")
     relation = "better than" if paired["better"] else "not significantly better than"
-    by = f"MSE {paired['difference']:+.4f} ({low:+.4f} to {high:+.4f})"
+    by = f"MSE {paired['difference']:+.4f} ({interval})"
     return paired["better"], f"{by}, {relation}"

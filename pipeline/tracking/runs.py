@@ -17,6 +17,7 @@ import psutil
 from filelock import FileLock
 
 from pipeline.errors import UserError
+from pipeline.files import ends
 from pipeline.paths import FEATURES, home
 from pipeline.settings.sections import Config, flat
 from pipeline.tracking import origin, store, views
@@ -157,8 +158,8 @@ def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
     alone = "" if config.posterior else ", the network alone,"
     text = f"**{config.model.name}**{alone} on **{config.dataset.source}** ratings."
     if figures:
-        (low, high), gain = figures["ci95"]["mse"], figures["gain_over_user_item_bias"]
-        text += f" Test MSE **{figures['mse']:.4f}** ({low:.4f} to {high:.4f})"
+        interval, gain = ends(figures["ci95"]["mse"]), figures["gain_over_user_item_bias"]
+        text += f" Test MSE **{figures['mse']:.4f}** ({interval})"
         text += "." if gain is None else f", {gain:.1%} below user + item bias."
     if origin.SWEEP_JOB in os.environ:
         text += "\n\n`python -m pipeline.promote NAME --run ID` writes it to conf/experiment/."

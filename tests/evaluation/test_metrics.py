@@ -70,6 +70,18 @@ def test_an_interval_is_wider_where_errors_of_a_user_are_correlated():
     assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])
 
 
+def test_of_fewer_than_six_users_there_is_no_interval_and_nothing_is_better():
+    random = np.random.default_rng(0)
+    rating, prediction = random.integers(1, 11, 300), random.uniform(1, 10, 300)
+    for users in (1, 5, 6):
+        user = np.arange(300) % users
+        figures = measure(rating, prediction, user, MANY)
+        known = users == 6
+        assert np.isfinite(figures.ci95["mse"]).all() == known
+        assert ("calibration_error" in figures.point) == known
+        assert difference(rating - 1.0, rating, user, MANY)["better"] == known
+
+
 def test_a_draw_has_as_many_users_as_the_data_each_with_all_their_rows():
     totals = Bootstrap(resamples=50, seed=1).totals(np.eye(7))
     assert (totals.sum(1) == 7).all()
