@@ -82,8 +82,8 @@ def evaluate(settings: Evaluate, features: Path, model: Path) -> Evaluation:
     compared = compare(prediction - rating, rating, user, baselines, bootstrap)
     test = ranking.Test(user, rows["item"], rating)
     figures = {
-        **dict.fromkeys(report.UNDEFINED),  # if they are not among those that were measured
         **measured.point,
+        **dict.fromkeys(report.UNDEFINED.keys() - measured.point.keys()),
         "n": len(rating),
         "ci95": measured.ci95,
         "gain_over_user_item_bias": removed_share(

@@ -29,6 +29,7 @@ from pipeline.tables.rows import Tables
 ATTRIBUTES = {"user": ("completed", "plan_to_watch"), "item": ("episodes", "year")}
 SAMPLE = 100_000  # most rows that the trees are fitted to, and most rows that they predict
 DEGREE = 3  # degree of the polynomial from an attribute to mean ratings
+MIN_RATED = 50  # users or titles; among fewer an honest attribute may fit too well by chance
 MIN_RATIO = 0.9  # ratio of residual to sampling variance below which an attribute is a leak
 MAX_GAIN = 0.01  # share of the MSE of the mean; a larger gain from shuffled ratings is a leak
 
@@ -107,8 +108,8 @@ def attributes(tables: Tables, bootstrap: Bootstrap) -> dict[str, tuple[float, f
     """Compare the variance that each attribute leaves in mean ratings with their sampling variance.
 
     Returns:
-        For each attribute, the ratio of the two and the upper end of its interval; not a number
-        where the ratings of every user, or title, are equal.
+        For each attribute that MIN_RATED users or titles have, the ratio of the two and the upper
+        end of its interval; not a number where the ratings of every user, or title, are equal.
     """
     parts = tables.parts.values()
     rating = np.concatenate([part["rating"] for part in parts]).astype(np.float64)
@@ -119,7 +120,7 @@ def attributes(tables: Tables, bootstrap: Bootstrap) -> dict[str, tuple[float, f
         for column, attribute in enumerate(ATTRIBUTES[name]):
             value = side.numbers[rated.rows, column]
             present = value != 0  # features replaces a missing value by the mean, scaled to 0
-            if len(np.unique(value[present])) > DEGREE:
+            if present.sum() >= MIN_RATED and len(np.unique(value[present])) > DEGREE:
                 some = MeanRatings(*(field[present] for field in rated))
                 ratios[f"{name}.{attribute}"] = _variance_ratio(value[present], some, bootstrap)
     return ratios

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.artifact.scale import Scale
 from pipeline.evaluation import segments
-from pipeline.evaluation.metrics import Bootstrap
+from pipeline.evaluation.metrics import MIN_USERS, Bootstrap
 from pipeline.evaluation.segments import HISTORY, POPULARITY
 
 BOOTSTRAP = Bootstrap(resamples=50, seed=0)
@@ -26,8 +26,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def measured(folder, error, base=None, held=None):
-    """Figures of the segments of six rows with these errors."""
+def measured(folder, error, base=None, held=None, copies=1):
+    """Figures of the segments of six rows with these errors; copies are of other users."""
     rows = {
         "user": np.array([1, 1, 2, 2, 3, 3]),
         "item": np.array([1, 2, 2, 3, 4, 0]),
@@ -35,10 +35,12 @@ def measured(folder, error, base=None, held=None):
         "item_count": np.array([6, 20, 20, 21, 1, 0]),
     }
     rating = np.array([10.0, 9, 8, 8, 1, 10])
-    divisions = segments.segmentations(rows, rating, Scale(1, 10), folder)
     base, held = (np.ones(6) if given is None else np.array(given) for given in (base, held))
-    errors = np.array(error), base
-    table = segments.measure(divisions, *errors, held, rows["user"], BOOTSTRAP)
+    rows = {name: np.tile(column, copies) for name, column in rows.items()}
+    rows["user"] += 3 * np.repeat(np.arange(copies), 6)
+    rating, error, base, held = (np.tile(column, copies) for column in (rating, error, base, held))
+    divisions = segments.segmentations(rows, rating, Scale(1, 10), folder)
+    table = segments.measure(divisions, error, base, held, rows["user"], BOOTSTRAP)
     return table.set_index(["by", "segment"])
 
 
@@ -53,7 +55,7 @@ def test_every_row_is_counted_in_its_segments(folder):
 
 
 def test_figures_of_a_segment_come_from_its_rows_alone(folder):
-    table = measured(folder, [1.0, 2, 0, 3, -1, 0])
+    table = measured(folder, [1.0, 2, 0, 3, -1, 0], copies=MIN_USERS)
     drama, early = table.loc[("genre", "Drama")], table.loc[(HISTORY, "0")]
     assert (drama.mse, drama.residual, drama.gain) == (1, 1, 0)
     assert (early.mse, early.residual, early.gain) == (2.5, 1.5, -1.5)
@@ -63,10 +65,16 @@ def test_figures_of_a_segment_come_from_its_rows_alone(folder):
 
 
 def test_the_share_of_ratings_in_their_intervals_is_that_of_the_segment(folder):
-    table = measured(folder, np.ones(6), held=[1, 0, 0, 0, 1, 1])
+    table = measured(folder, np.ones(6), held=[1, 0, 0, 0, 1, 1], copies=MIN_USERS)
     assert table.held[HISTORY].to_dict() == {"0": 0.5, "1-5": 0, "1001+": 1}
     early = table.loc[(HISTORY, "0")]
     assert early.held_low <= early.held <= early.held_high
+
+
+def test_a_segment_of_few_users_has_no_interval(folder):
+    few = measured(folder, [1.0, 2, 0, 3, -1, 0], copies=MIN_USERS - 1).loc[(HISTORY, "0")]
+    assert few.mse == 2.5
+    assert np.isnan([few.mse_low, few.mse_high, few.held_low, few.held_high]).all()
 
 
 def test_the_gain_over_a_baseline_without_error_is_undefined(folder):
