@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.artifact.scale import Scale
 from pipeline.evaluation import segments
-from pipeline.evaluation.metrics import MIN_USERS, Bootstrap
+from pipeline.evaluation.metrics import Bootstrap
 from pipeline.evaluation.segments import HISTORY, POPULARITY
 
 BOOTSTRAP = Bootstrap(resamples=50, seed=0)
@@ -55,7 +55,7 @@ def test_every_row_is_counted_in_its_segments(folder):
 
 
 def test_figures_of_a_segment_come_from_its_rows_alone(folder):
-    table = measured(folder, [1.0, 2, 0, 3, -1, 0], copies=MIN_USERS)
+    table = measured(folder, [1.0, 2, 0, 3, -1, 0], copies=2)
     drama, early = table.loc[("genre", "Drama")], table.loc[(HISTORY, "0")]
     assert (drama.mse, drama.residual, drama.gain) == (1, 1, 0)
     assert (early.mse, early.residual, early.gain) == (2.5, 1.5, -1.5)
@@ -65,14 +65,14 @@ def test_figures_of_a_segment_come_from_its_rows_alone(folder):
 
 
 def test_the_share_of_ratings_in_their_intervals_is_that_of_the_segment(folder):
-    table = measured(folder, np.ones(6), held=[1, 0, 0, 0, 1, 1], copies=MIN_USERS)
+    table = measured(folder, np.ones(6), held=[1, 0, 0, 0, 1, 1], copies=2)
     assert table.held[HISTORY].to_dict() == {"0": 0.5, "1-5": 0, "1001+": 1}
     early = table.loc[(HISTORY, "0")]
     assert early.held_low <= early.held <= early.held_high
 
 
-def test_a_segment_of_few_users_has_no_interval(folder):
-    few = measured(folder, [1.0, 2, 0, 3, -1, 0], copies=MIN_USERS - 1).loc[(HISTORY, "0")]
+def test_segments_of_the_ratings_of_few_users_have_no_intervals(folder):
+    few = measured(folder, [1.0, 2, 0, 3, -1, 0]).loc[(HISTORY, "0")]
     assert few.mse == 2.5
     assert np.isnan([few.mse_low, few.mse_high, few.held_low, few.held_high]).all()
 
