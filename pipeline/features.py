@@ -26,7 +26,7 @@ from pipeline.files import inputs, replacing
 from pipeline.paths import CLEAN, FEATURES
 from pipeline.settings.sections import Features
 from pipeline.tables.earlier import with_blocks
-from pipeline.tables.engine import Engine, collect, connect, count
+from pipeline.tables.engine import Engine, collect, connect
 from pipeline.tables.outside import outside
 from pipeline.tables.split import TEST, TRAIN, VALID, check_parts, method_of, split
 
@@ -212,7 +212,6 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
         for name in ("ratings", "watched", "items", "users", "ids")
     )
     rows = engine.keep(split(ratings, settings, method_of(ratings, settings.split)))
-    check_parts(rows, settings, count(ratings))
     train, valid, test = (rows.filter(_.part == part) for part in (TRAIN, VALID, TEST))
     train = with_blocks(train, settings.seed)
 
@@ -221,8 +220,12 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
     described = engine.keep(entities(catalogue, train, "item"))
     item_rows, vocabularies = items(described, settings.min_titles_per_value)
     item_table = engine.keep(item_rows)
+    sizes = {}
     for name, part in (("train", train), ("valid", valid), ("test", test)):
-        engine.write(indexed(part.drop("part"), user_table, item_table), out / f"{name}.parquet")
+        path = out / f"{name}.parquet"
+        engine.write(indexed(part.drop("part"), user_table, item_table), path)
+        sizes[name] = pq.read_metadata(path).num_rows
+    check_parts(sizes, settings)
     engine.write(watched(unrated, rows, user_table, item_table), out / "watched.parquet")
     people = outside(user_table, ids, "user_id")
     coded, named = (outside(rows, ids, "item_id") for rows in (item_table, titles(described)))

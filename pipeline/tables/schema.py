@@ -55,8 +55,13 @@ class Column:
 
 
 def name(cell: ibis.Value) -> ibis.Value:
-    """Read a name as ``text`` does; of the files of 2016 some have it in HTML."""
-    plain = _known(cell, NAMELESS)
+    """Read a name as ``text`` does, but there may be somebody called None."""
+    return _known(cell, NAMELESS)
+
+
+def title(cell: ibis.Value) -> ibis.Value:
+    """Read the name of a title as ``name`` does; of the files of 2016 some have it in HTML."""
+    plain = name(cell)
     for written, character in ENTITIES.items():
         plain = plain.replace(written, character)
     return plain
@@ -109,8 +114,8 @@ def rating(cell: ibis.Value) -> ibis.Value:
     """Read a number such as '8', '8.9' or '8,9' as float32; null if it is none, or infinite."""
     point = cell.re_replace(r"^\s*([+-]?\d*),(\d\d?)\s*$", r"\1.\2")  # "1,000" may be 1000
     # Only cells that are no number as they stand get to the pattern: it takes time.
-    value = ibis.coalesce(cell.try_cast("float64"), point.try_cast("float64"))
-    return value.between(-1e9, 1e9).ifelse(value, None).cast("float32")
+    value = ibis.coalesce(cell.try_cast("float32"), point.try_cast("float32"))
+    return value.between(-1e9, 1e9).ifelse(value, None)
 
 
 def year(cell: ibis.Value) -> ibis.Value:
@@ -158,7 +163,7 @@ RATINGS = [
 ]
 ITEMS = [
     Column("item_id", "anime_id", whole(), others=("mal_id", "item_id", "item", "movie_id", "id")),
-    Column("title", "Name", name, others=("title", "anime_title")),
+    Column("title", "Name", title, others=("title", "anime_title")),
     Column("english", "English name", text, True, others=("english_title", "title_english")),
     Column("genres", "Genres", listed, True, others=("genre", "genders"), told=True),
     Column("type", "Type", text, True, others=("media_type",), told=True),

@@ -103,25 +103,22 @@ def split(ratings: ibis.Table, settings: Features, method: str) -> ibis.Table:
     return rows.filter(_.part != TRAIN).union(enough)
 
 
-def check_parts(rows: ibis.Table, settings: Features, ratings: int) -> None:
+def check_parts(sizes: dict[str, int], settings: Features) -> None:
     """Check that each part has rows.
 
     Args:
-        rows: what ``split`` returns.
-        settings: those that it was called with.
-        ratings: the number of ratings that it was given.
+        sizes: number of rows of each part, by its name.
+        settings: those by which it was split.
 
     Raises:
         UserError: a part has none.
     """
-    sizes = {row["part"]: row["n"] for row in collect(rows.group_by("part").agg(n=_.count()))}
-    of_part = {name: sizes.get(part, 0) for part, name in enumerate(("train", "valid", "test"))}
-    for name, size in of_part.items():
+    for name, size in sizes.items():
         if not size:
-            parts = ", ".join(f"{n} {part}" for part, n in of_part.items())
+            parts = ", ".join(f"{n} {part}" for part, n in sizes.items())
             keys = ("test_share", "valid_share", "min_ratings")
             given = ", ".join(f"features.{key}={getattr(settings, key)}" for key in keys)
             raise UserError(
-                f"features: the {name} part has no rows: {ratings} ratings are split into {parts} "
+                f"features: the {name} part has no rows: the ratings are split into {parts} "
                 f"rows by {given}. Change these or bring more ratings."
             )

@@ -44,9 +44,9 @@ def spread(rows: ibis.Table, dataset: Dataset, engine: Engine) -> Spread:
         dataset: the ends of the scale.
         engine: computes it.
     """
-    absent = rows.rating.isin([0, -1]) & (rows.rating < dataset.min_rating)
-    rated = rows.filter(rows.rating.notnull() & ~absent)
-    values = rated.group_by("rating").agg(n=_.count())
+    values = engine.keep(rows.group_by("rating").agg(n=_.count()))  # few: the rest takes no time
+    absent = values.rating.isin([0, -1]) & (values.rating < dataset.min_rating)
+    values = values.filter(values.rating.notnull() & ~absent)
     values = engine.keep(values.mutate(usual=_.n * USUAL >= _.n.sum().over()))
     facts = collect(
         values.aggregate(

@@ -22,7 +22,7 @@ def read(engine, folder, content, columns=ITEMS):
     path = folder / "some.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     (folder / "plain").mkdir(exist_ok=True)
-    rows, assumed = file_rows(engine, path, columns, folder / "plain")
+    rows, _text, assumed = file_rows(engine, path, columns, folder / "plain")
     return rows.order_by("row").to_pyarrow().to_pylist(), assumed
 
 
