@@ -16,7 +16,6 @@ In: data/clean. Out, in data/features:
 from pathlib import Path
 
 import ibis
-import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import _
 
@@ -26,9 +25,10 @@ from pipeline.files import inputs, replacing
 from pipeline.paths import CLEAN, FEATURES
 from pipeline.settings.sections import Features
 from pipeline.tables.earlier import with_blocks
-from pipeline.tables.engine import Engine, collect, connect
+from pipeline.tables.engine import Engine, connect
 from pipeline.tables.outside import outside
 from pipeline.tables.split import TEST, TRAIN, VALID, check_parts, method_of, split
+from pipeline.tables.vocabularies import code, vocabulary, vocabulary_table
 
 
 def entities(attributes: ibis.Table, train: ibis.Table, name: str) -> ibis.Table:
@@ -67,22 +67,6 @@ def standardised(amount: ibis.Value, trained: ibis.Value) -> ibis.Value:
     value = (amount.cast("float64") + 1).ln()
     deviation = value.std(where=trained, how="pop").nullif(0)
     return ((value - value.mean(where=trained)) / deviation).fill_null(0).cast("float32")
-
-
-def vocabulary(values: ibis.Column, min_count: int) -> list[str]:
-    """Return the values that occur at least ``min_count`` times, sorted.
-
-    The model's index of a value is its position in this list, from 1.
-    """
-    counts = values.name("value").as_table().group_by("value").agg(n=_.count())
-    frequent = counts.filter(_.value.notnull() & (_.n >= min_count))
-    return sorted(row["value"] for row in collect(frequent.select("value")))
-
-
-def code(values: ibis.Value, known: list[str]) -> ibis.Value:
-    """Encode a value as its index in the vocabulary ``known`` (int32); 0 if null or not in it."""
-    position = ibis.literal(known, "array<string>").index(values)
-    return (position.fill_null(-1) + 1).cast("int32")
 
 
 def users(rows: ibis.Table) -> ibis.Table:
@@ -140,17 +124,6 @@ def titles(rows: ibis.Table) -> ibis.Table:
     return rows.select("item", "item_id", "title", "english", "type", "year", genres=genres)
 
 
-def vocabulary_table(vocabularies: dict[str, list[str]]) -> pa.Table:
-    """Return the vocabularies as one table: feature, value, index (int32, from 1)."""
-    entries = [
-        {"feature": feature, "value": value, "index": index}
-        for feature, values in sorted(vocabularies.items())
-        for index, value in enumerate(values, start=1)
-    ]
-    schema = {"feature": pa.string(), "value": pa.string(), "index": pa.int32()}
-    return pa.Table.from_pylist(entries, schema=pa.schema(schema))
-
-
 def with_unknown(rows: ibis.Table, index: str, null: tuple[str, ...] = ()) -> ibis.Table:
     """Prepend row 0 for an unknown user or title: no id, no history, standardised numbers 0.
 
@@ -201,6 +174,15 @@ def watched(
     return rows.select("user", "item").order_by("user", "item")
 
 
+def write_parts(
+    engine: Engine, parts: dict[str, ibis.Table], users: ibis.Table, items: ibis.Table, out: Path
+) -> dict[str, int]:
+    """Write the rows of each part with row indices; return their numbers."""
+    for name, part in parts.items():
+        engine.write(indexed(part.drop("part"), users, items), out / f"{name}.parquet")
+    return {name: pq.read_metadata(out / f"{name}.parquet").num_rows for name in parts}
+
+
 def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None:
     """Read the clean tables, write the feature tables to ``out``.
 
@@ -220,12 +202,8 @@ def features(clean: Path, settings: Features, engine: Engine, out: Path) -> None
     described = engine.keep(entities(catalogue, train, "item"))
     item_rows, vocabularies = items(described, settings.min_titles_per_value)
     item_table = engine.keep(item_rows)
-    sizes = {}
-    for name, part in (("train", train), ("valid", valid), ("test", test)):
-        path = out / f"{name}.parquet"
-        engine.write(indexed(part.drop("part"), user_table, item_table), path)
-        sizes[name] = pq.read_metadata(path).num_rows
-    check_parts(sizes, settings)
+    parts = {"train": train, "valid": valid, "test": test}
+    check_parts(write_parts(engine, parts, user_table, item_table, out), settings)
     engine.write(watched(unrated, rows, user_table, item_table), out / "watched.parquet")
     people = outside(user_table, ids, "user_id")
     coded, named = (outside(rows, ids, "item_id") for rows in (item_table, titles(described)))
