@@ -44,6 +44,15 @@ def emptied(rows: ibis.Table) -> dict[str, int]:
     return {name.removeprefix(UNREADABLE): n for name, n in counts.items() if n}
 
 
+def mostly_emptied(table: str, counts: dict[str, Any]) -> list[str]:
+    """Say which columns of a table became null in most rows, from what is counted of it."""
+    return [
+        f"{table}: {n} of {counts['read']} cells of {column} cannot be read and are left out"
+        for column, n in counts["emptied"].items()
+        if 2 * n > counts["read"]
+    ]
+
+
 def rejected(table: str, rows: ibis.Table) -> ibis.Table:
     """Select the rows that have a ``reason``, with the columns of REJECTED."""
     dropped = rows.filter(_.reason.notnull()).mutate(table=ibis.literal(table))
@@ -172,6 +181,7 @@ def tables(
             table, count(read), apart, dropped[table], settings.max_rejected, hints.get(table, "")
         )
         counts[table]["emptied"] = emptied(read)
+        assumed += mostly_emptied(table, counts[table])
     for table, rows in kept.items():
         written = write(engine, rows, out / f"{table}.parquet")
         assert written == counts[table]["kept"], f"{table}: {written} rows were written"
@@ -188,6 +198,8 @@ def main() -> None:
     with replacing(CLEAN) as out, connect(config.engine) as engine:
         counts = clean(config.dataset, config.clean, engine, RAW, out)
     replace_json(METRICS / "clean.json", counts)
+    if unrated := counts["ratings"]["unrated"]:
+        print(f"{unrated} of {counts['ratings']['read']} ratings are 0 or -1: watched, not rated")
     for line in counts.get("assumed", []):
         print(f"assumed: {line}")
 

@@ -22,6 +22,7 @@ class Reading(NamedTuple):
 
     Attributes:
         read: number of titles that were found.
+        unrated: how many of them are there without a rating.
         likely: which names were found by likeness only, and as what.
         unknown: which entries are of no title in the catalogue.
         skipped: which entries could not be read, and why.
@@ -29,6 +30,7 @@ class Reading(NamedTuple):
     """
 
     read: int
+    unrated: int = 0
     likely: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
@@ -42,7 +44,8 @@ class Reading(NamedTuple):
             "skipped": self.skipped,
         }
         told = [f"{len(said)} {kind}: {_first(said)}" for kind, said in kinds.items() if said]
-        titles = f"{self.read} {'title' if self.read == 1 else 'titles'} read."
+        without = f", {self.unrated} without a rating" if self.unrated else ""
+        titles = f"{self.read} {'title' if self.read == 1 else 'titles'} read{without}."
         return [titles, *told, *self.notes[:SHOWN], *_more(self.notes)]
 
 
@@ -99,8 +102,9 @@ def find(catalogue: Catalogue, brought: Brought) -> Found:
                         "they may be ids of another site: remove their column if so.")  # fmt: skip
     if not entries:
         raise UserError(_nothing(brought, unknown))
+    unrated = sum(entry.rating is None for entry in entries.values())
     read = Reading(
-        len(entries), tuple(likely), tuple(unknown), brought.skipped, (*disagree, *notes)
+        len(entries), unrated, tuple(likely), tuple(unknown), brought.skipped, (*disagree, *notes)
     )
     return Found(entries, read)
 

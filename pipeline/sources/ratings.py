@@ -4,6 +4,7 @@ Tables of titles and of users may stand beside it.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -21,6 +22,9 @@ OTHERS = {  # headers for the columns, besides those of pipeline/tables/schema.p
     "rating": ("stars", "overall", "rate", "value", "grade", "book_rating"),
     "timestamp": ("date", "datetime", "unix_review_time", "ts"),
 }
+
+
+WHOLE = re.compile(r"^\+?0*(\d+)(?:\.0*)?$")  # how programs write a whole number
 
 
 @dataclass
@@ -58,7 +62,8 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     Without a file of titles the catalogue has the ids that occur, each as its own name.
 
     Returns:
-        ``read_as``: by file, which of its columns was taken for what.
+        ``read_as``: by file, which of its columns was taken for what; ``assumed``: how files are
+        written, if not as plain CSV.
 
     Raises:
         UserError: a file is missing or cannot be read, or a column cannot be told.
@@ -68,13 +73,14 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     if settings.path is None:
         raise UserError("dataset.path is not set; set it to the file of ratings.")
     items: dict[str, None] = {}
-    read_as = {}
+    read_as, assumed = {}, list[str]()
     for key, name, given in (
         ("dataset.path", SCORES_CSV, settings.path),
         ("dataset.test_scores", TEST_CSV, settings.test_scores),
     ):
         if given is not None:
             path = _file(given, key)
+            assumed += _written(path, settings.encoding)
             names, places, rows = _ratings(path, settings)
             read_as[path.name] = {column: str(names[place]) for column, place in places.items()}
             header = ["user_id", "anime_id", "rating", "timestamp"][: len(places)]
@@ -84,12 +90,15 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
         ("dataset.users", DETAILS_CSV, settings.users),
     ):
         if given is not None:
+            assumed += _written(_file(given, key), settings.encoding)
             _table(_file(given, key), folder / name, settings.encoding)
     if settings.items is None:
         _write_csv(folder / CATALOGUE_CSV, ["anime_id", "Name"], ([item, item] for item in items))
     for name, columns in read_as.items():
         print(f"{name}: " + ", ".join(f"{column} is {place}" for column, place in columns.items()))
-    return {"read_as": read_as}
+    for line in assumed:
+        print(f"assumed: {line}")
+    return {"read_as": read_as} | ({"assumed": assumed} if assumed else {})
 
 
 def _file(given: str, key: str) -> Path:
@@ -175,11 +184,22 @@ def _named(path: Path, names: list[str], given: dict[str, Any]) -> dict[str, int
         ) from error
 
 
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _written(path: Path, encoding: str | None) -> list[str]:
+    """Say how a file is written, if not as plain CSV."""
+    words = [] if _is_parquet(path) else dialect.sniff(path, encoding).words()
+    return [f"{path.name}: {'; '.join(words)}"] if words else []
+
+
 def _records(path: Path, encoding: str | None) -> Iterator[list[str]]:
     """Yield the headers and the rows of a CSV or Parquet file as text."""
-    with path.open("rb") as file:
-        parquet = file.read(4) == b"PAR1"
-    return _parquet(path) if parquet else dialect.records(path, dialect.sniff(path, encoding))
+    if _is_parquet(path):
+        return _parquet(path)
+    return dialect.records(path, dialect.sniff(path, encoding))
 
 
 def _parquet(path: Path) -> Iterator[list[str]]:
@@ -197,9 +217,9 @@ def _parquet(path: Path) -> Iterator[list[str]]:
 
 
 def _noted(rows: Iterable[list[str]], items: dict[str, None]) -> Iterator[list[str]]:
-    """Yield the rows, and add their titles to ``items``."""
+    """Yield the rows, and add their titles to ``items``; 5, 5.0 and 05 are one title."""
     for row in rows:
-        items[row[1].strip()] = None
+        items[WHOLE.sub(r"\1", row[1].strip())] = None
         yield row
 
 

@@ -98,6 +98,8 @@ def _number(
         name: engine.keep(_with_numbers(rows, kept[name], ids, key)) if name in kept else rows
         for name, rows in found.files.items()
     }
+    for name in kept:
+        assert count(files[name]) == count(found.files[name]), f"{name}: rows were lost or doubled"
     table = ids.select(kind=ibis.literal(_kind(key)), id=ids.id, outside=ids.outside)
     return Numbered(files, found.ids.union(table), no_id, [*found.assumed, *assumed])
 
@@ -169,7 +171,8 @@ def _check_text(key: str, cells: Cells, looks: dict[str, dict[str, Any]], share:
 
 def _numbers(files: list[ibis.Table]) -> ibis.Table:
     """Number the distinct ids of some files from 1: numbers by size, then text: id, outside."""
-    ids = ibis.union(*(rows.select("outside") for rows in files), distinct=True)
+    # Not `distinct` of union, which does nothing to a single table.
+    ids = ibis.union(*(rows.select("outside") for rows in files)).distinct()
     ids = ids.filter(_.outside.notnull())
     as_number = whole_number(ids.outside).try_cast("int64")
     order = ibis.row_number().over(order_by=[as_number.isnull(), as_number, ids.outside]) + 1
@@ -195,7 +198,7 @@ def _column(cell: ibis.Column) -> ibis.Table:
 
 
 def _all(cells: Cells) -> ibis.Table:
-    return ibis.union(*map(_column, cells.values()), distinct=True)
+    return ibis.union(*map(_column, cells.values())).distinct()
 
 
 def _header(name: str, key: str) -> str:

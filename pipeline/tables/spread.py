@@ -20,6 +20,7 @@ class Spread(NamedTuple):
     Attributes:
         low, high: lowest and highest of the usual ratings, or of all if none is usual; None
             without ratings.
+        zeros: number of rows with a 0 below the scale, which is no rating.
         whole: whether all are whole numbers.
         dtype: the type in which ratings are kept: int8 if it holds all ratings of the scale.
         rows: number of rows with a rating.
@@ -34,6 +35,7 @@ class Spread(NamedTuple):
     rows: int
     strange: float | None = None
     strangers: int = 0
+    zeros: int = 0
 
 
 def spread(rows: ibis.Table, dataset: Dataset, engine: Engine) -> Spread:
@@ -46,6 +48,7 @@ def spread(rows: ibis.Table, dataset: Dataset, engine: Engine) -> Spread:
     """
     values = engine.keep(rows.group_by("rating").agg(n=_.count()))  # few: the rest takes no time
     absent = values.rating.isin([0, -1]) & (values.rating < dataset.min_rating)
+    zeros = collect(values.filter(absent & (values.rating == 0)).select("n"))
     values = values.filter(values.rating.notnull() & ~absent)
     values = engine.keep(values.mutate(usual=_.n * USUAL >= _.n.sum().over()))
     facts = collect(
@@ -60,6 +63,7 @@ def spread(rows: ibis.Table, dataset: Dataset, engine: Engine) -> Spread:
     small = dataset.min_rating >= -128 and dataset.max_rating <= 127
     facts["rows"] = int(facts["rows"] or 0)
     found = Spread(**facts, whole=whole, dtype="int8" if whole and small else "float32")
+    found = found._replace(zeros=zeros[0]["n"] if zeros else 0)
     off = values.filter(_.usual & (_.n >= ROWS) & ~on_scale(values, dataset))
     for strange in collect(off.order_by(_.n.desc(), "rating").limit(1)):
         found = found._replace(strange=strange["rating"], strangers=strange["n"])
@@ -70,6 +74,8 @@ def advice(found: Spread, dataset: Dataset) -> str:
     """Say how to set the scale that the file has; nothing if it is the one that is set."""
     if (found.low, found.high) in ((None, None), (dataset.min_rating, dataset.max_rating)):
         return ""
+    if found.low == found.high:
+        return f"All ratings are {found.low:g}."
     return (
         f"The ratings go from {found.low:g} to {found.high:g}; if that is their scale, set "
         f"dataset.min_rating={found.low:g} dataset.max_rating={found.high:g}."
@@ -94,6 +100,12 @@ def check(found: Spread, dataset: Dataset) -> list[str]:
         )
     if found.low is None or found.high is None:
         return []
+    if found.zeros and found.low == found.high == 1:
+        raise UserError(
+            f"ratings: all are 1, beside {found.zeros} rows with 0, which is no rating on {scale}. "
+            "If these are thumbs down and up, set dataset.min_rating=0 dataset.max_rating=1; if "
+            "not, remove the rows with 0."
+        )
     if found.high - found.low <= (dataset.max_rating - dataset.min_rating) / 2:
         return [f"It is assumed that {scale} is right. {advice(found, dataset)}"]
     return []

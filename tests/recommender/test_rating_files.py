@@ -108,3 +108,20 @@ def test_a_file_that_cannot_be_used_is_explained_in_one_sentence(tmp_path, data,
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="nothing: no such file"):
         read(tmp_path / "nothing", SCALE)
+
+
+def test_the_ratings_of_trakt_are_read():
+    data = b'[{"rating": 9, "type": "show", "show": {"title": "Monster", "ids": {"trakt": 1}}}]'
+    (entry,) = entries_of(parse("x.json", data, SCALE))
+    assert (entry.name, entry.rating) == ("Monster", 9)
+
+
+def test_zeros_and_ones_may_be_thumbs_and_are_refused_unless_it_is_said():
+    data = b"anime_id,rating\n1,1\n5,0\n6,1\n"
+    with pytest.raises(UserError, match="thumbs, out of 1 or out of 10"):
+        parse("x.csv", data, SCALE)
+    assert [entry.rating for entry in entries_of(parse("x.csv", data, SCALE, (0, 1)))] == [
+        10,
+        1,
+        10,
+    ]

@@ -112,3 +112,19 @@ def test_dvc_watches_the_folder_of_the_files_and_files_elsewhere_are_refused():
     )
     with pytest.raises(UserError, match=r"d\.csv is not in /a"):
         compose(["dataset=ratings", "dataset.path=/a/b.csv", "dataset.items=/c/d.csv"])
+
+
+def test_what_is_assumed_of_how_a_file_is_written_is_said(tmp_path, out, capsys):
+    (tmp_path / "mine.csv").write_bytes("user;item;rating\nann;7;8,5\n".encode("utf-16"))
+    facts = ratings.write(source(tmp_path / "mine.csv"), out)
+    (said,) = facts["assumed"]
+    assert said.startswith("mine.csv: ")
+    assert "semicolons" in said
+    assert "UTF-16" in said.upper()
+    assert f"assumed: {said}" in capsys.readouterr().out
+
+
+def test_an_id_in_several_spellings_of_a_number_is_one_title(tmp_path, out):
+    (tmp_path / "mine.csv").write_text("user,item,rating\nann,5,8\nbob,5.0,3\neve,05,7\n")
+    ratings.write(source(tmp_path / "mine.csv"), out)
+    assert rows(out / CATALOGUE_CSV) == [["anime_id", "Name"], ["5", "5"]]

@@ -78,3 +78,15 @@ def test_a_file_without_ratings_has_no_scale(engine):
 )  # fmt: skip
 def test_whole_ratings_take_a_byte_and_others_are_real(engine, ratings, low, high, dtype):
     assert look(engine, ratings, low, high)[0].dtype == dtype
+
+
+def test_thumbs_on_another_scale_are_refused_as_the_thumbs_down_would_be_no_ratings(engine):
+    thumbs = ["0", "1", "1"] * 20
+    with pytest.raises(UserError, match=r"20 rows with 0.*min_rating=0 dataset\.max_rating=1"):
+        check(*look(engine, thumbs))
+    assert look(engine, thumbs, 0, 1)[0].low == 0
+    check(*look(engine, ["0", "8", "8"] * 20))  # all ratings equal, and some titles without one
+
+
+def test_equal_ratings_suggest_no_scale(engine):
+    assert advice(*look(engine, ["8"] * 9)) == "All ratings are 8."

@@ -1,4 +1,4 @@
-"""Reads lists in JSON: of MyAnimeList, AniList, Shikimori, Kitsu and Simkl, or plain objects."""
+"""Reads lists in JSON: of MyAnimeList, AniList, Shikimori, Kitsu, Simkl and Trakt, or objects."""
 
 import json
 from collections.abc import Mapping
@@ -140,7 +140,9 @@ def _shikimori(objects: list[Object]) -> Rows:
 
 
 def _simkl(objects: list[Object]) -> Rows:
-    paths = ("show", "ids", "mal"), ("show", "title"), ("user_rating",), ("status",)
+    """Read what Simkl exports, or Trakt, which calls the rating otherwise."""
+    rating = "user_rating" if any("user_rating" in one for one in objects) else "rating"
+    paths = ("show", "ids", "mal"), ("show", "title"), (rating,), ("status",)
     return Rows(_rows(objects, *paths), [], [], TEN)
 
 

@@ -54,6 +54,8 @@ def scale_of(values: Sequence[float], known: Range | None, model: Range) -> tupl
     low, high = known or model
     rated = [value for value in values if value not in UNRATED or value >= low]
     above = [value for value in rated if value > high]
+    if not known and low >= 1 and len(values) > 1 and {*values} == {0, 1}:
+        raise UserError(_two("All ratings are 0 or 1", ["thumbs, out of 1", f"out of {high:g}"]))
     within = [value for value in rated if low <= value <= high]
     most = max(rated, default=high)
     if above and len(above) >= FEW * len(within) and most <= TOPS[-1]:
