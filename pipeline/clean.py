@@ -29,7 +29,7 @@ from pipeline.tables.judge import IDS, NOT_DIRT
 from pipeline.tables.outside import outside
 from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV
 from pipeline.tables.reading import UNREADABLE, raw_rows
-from pipeline.tables.spread import advice, check, spread
+from pipeline.tables.spread import Spread, advice, check, spread
 
 REJECTED = {
     "table": "string", "file": "string", "row": "int64", "reason": "string",
@@ -139,8 +139,12 @@ def write(engine: Engine, rows: ibis.Table, path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
-def set_apart(engine: Engine, rows: ibis.Table, dataset: Dataset) -> tuple[ibis.Table, ibis.Table]:
+def set_apart(
+    engine: Engine, rows: ibis.Table, dataset: Dataset, found: Spread
+) -> tuple[ibis.Table, ibis.Table]:
     """Divide the kept rows: those with a rating, and the pairs that are watched without one."""
+    if not found.unrated:
+        return rows, engine.keep(rows.select(IDS).limit(0))
     unrated = judge.unrated(rows, dataset)
     return rows.filter(~unrated), engine.keep(rows.filter(unrated).select(IDS))
 
@@ -173,7 +177,7 @@ def tables(
     for table, (read, judged) in judged_by.items():
         dropped[table] = engine.keep(rejected(table, judged))
         kept[table] = read.anti_join(dropped[table], ["file", "row"])
-    kept["ratings"], watched = set_apart(engine, kept["ratings"], dataset)
+    kept["ratings"], watched = set_apart(engine, kept["ratings"], dataset, found)
     kept["ratings"] = kept["ratings"].mutate(rating=_.rating.cast(found.dtype))
     for table, (read, _judged) in judged_by.items():
         apart = {"unrated": count(watched)} if table == "ratings" else {}
@@ -191,15 +195,27 @@ def tables(
     return counts | ({"assumed": assumed} if assumed else {})
 
 
+def made_of(dataset: Dataset) -> str:
+    """Name the file that a source made the raw files of, with the same rows; or say nothing."""
+    given = getattr(dataset, "path", None) if dataset.source == "ratings" else None
+    return f" {SCORES_CSV} has the rows of {given}." if given else ""
+
+
 def main() -> None:
     """Run the stage on params.yaml."""
     config = load()
     inputs(RAW)
     with replacing(CLEAN) as out, connect(config.engine) as engine:
-        counts = clean(config.dataset, config.clean, engine, RAW, out)
+        try:
+            counts = clean(config.dataset, config.clean, engine, RAW, out)
+        except UserError as error:
+            raise UserError(f"{error}{made_of(config.dataset)}") from error
     replace_json(METRICS / "clean.json", counts)
     if unrated := counts["ratings"]["unrated"]:
         print(f"{unrated} of {counts['ratings']['read']} ratings are 0 or -1: watched, not rated")
+    for table in ("ratings", "items", "users"):
+        for reason, n in counts[table]["rejected"].items():
+            print(f"{n} of {counts[table]['read']} {table} are left out: {reason}")
     for line in counts.get("assumed", []):
         print(f"assumed: {line}")
 

@@ -17,8 +17,10 @@ from pipeline.files import destination
 from pipeline.paths import MODEL, ROOT
 from pipeline.recommender.id_columns import IDS, id_columns, read_ids
 from pipeline.recommender.recommender import Recommender
+from pipeline.tables.dialect import Dialect, sniff
 
 ROWS = 131_072  # read, predicted and written at a time: bounds memory
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")  # which pandas unpacks
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # first bytes of Excel's files
 NO_IDS = np.zeros(0, np.int64)
 Predict = Callable[[Array, Array], dict[str, Array]]  # users and titles [n] to new columns [n]
@@ -26,6 +28,8 @@ Predict = Callable[[Array, Array], dict[str, Array]]  # users and titles [n] to 
 
 def predict_csv(pairs: Path, out: Path, predict: Predict, texts: Container[str] = ()) -> int:
     """Add the columns of ``predict`` to a CSV file; the text of the others does not change.
+
+    The file may be written as pipeline/tables/dialect.py says; the new one is UTF-8 with commas.
 
     Args:
         pairs: the file to read.
@@ -41,7 +45,12 @@ def predict_csv(pairs: Path, out: Path, predict: Predict, texts: Container[str] 
             whole number, or missing.
     """
     rows, added = 0, [*predict(NO_IDS, NO_IDS)]
-    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "index_col": False}
+    dialect = Dialect() if pairs.suffix in COMPRESSED else sniff(pairs)
+    options: dict[str, Any] = {
+        "dtype": str, "keep_default_na": False, "index_col": False, "skiprows": int(dialect.told),
+        "sep": dialect.delimiter, "encoding": dialect.encoding,
+        "escapechar": "\\" if dialect.backslash else None,
+    }  # fmt: skip
     try:
         with warnings.catch_warnings(), pd.read_csv(pairs, chunksize=ROWS, **options) as chunks:
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
@@ -60,6 +69,8 @@ def predict_csv(pairs: Path, out: Path, predict: Predict, texts: Container[str] 
                 rows += len(frame)
     except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise UserError(f"{pairs} cannot be read as CSV: {error}") from error
+    if not dialect.plain:
+        print(f"{pairs.name}: {'; '.join(dialect.words())}; written as UTF-8 with commas")
     return rows
 
 

@@ -221,6 +221,6 @@ def test_ratings_are_uploaded_and_files_that_cannot_be_used_are_explained(visit,
     assert "2 titles: 2 rated." in shown["export.xml"]
     assert "2 titles: 2 rated." in shown["mine.csv"]
     assert "1 by likeness: 'titel number 3' read as Title number 3." in shown["mine.csv"]
-    assert "bomb.xml cannot be read as XML: EntitiesForbidden" in shown["bomb.xml"]
+    assert "bomb.xml cannot be read as XML: it defines entities" in shown["bomb.xml"]
     assert "zeros.csv is not a text file" in shown["zeros.csv"]
     assert "no title is called 'zzz qqq <b>xxx</b>'" in shown["unknown.csv"]

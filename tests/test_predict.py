@@ -47,6 +47,22 @@ def test_the_text_of_all_columns_of_a_csv_file_is_kept(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("user id;AnimeID;note\n12;2;ö, ä\n", "utf-8-sig"),
+        ("user id\tAnimeID\tnote\n12\t2\tö, ä\n", "utf-16"),
+        ("sep=;\nuser id;AnimeID;note\n12;2;ö, ä\n", "cp1252"),
+    ],
+)
+def test_a_csv_file_in_another_dialect_is_read_and_it_is_said(tmp_path, capsys, content, encoding):
+    (tmp_path / "pairs.csv").write_text(content, encoding=encoding)
+    assert predict_csv(tmp_path / "pairs.csv", tmp_path / "out", mean_of_ids) == 1
+    written = (tmp_path / "out").read_text(encoding="utf-8")
+    assert written == 'user id,AnimeID,note,prediction\n12,2,"ö, ä",7.0000\n'
+    assert "; written as UTF-8 with commas" in capsys.readouterr().out
+
+
 def test_numbers_that_programs_wrote_anew_are_the_same_ids_in_csv_and_parquet(tmp_path):
     pairs = csv(tmp_path, "Anime_ID, USER_ID\n2.0, 12 \n+4.,-12.00\n9007199254740993,3\n")
     seen = []

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.arrays import Array
 from pipeline.errors import UserError
+from pipeline.tables.headers import normal
 
 IDS = ("user_id", "anime_id")
 WHOLE = r"^[+-]?\d{1,30}(\.0*)?$"  # 12.0 is how pandas writes 12 in a column with an empty cell
@@ -15,14 +16,14 @@ EXACT = 2**53  # a float of this size may have lost digits
 
 
 def id_columns(path: Path, columns: list[str], added: list[str]) -> dict[str, str]:
-    """Return the name in a file of each of IDS, whatever its capitals.
+    """Return the name in a file of each of IDS, whatever its capitals, spaces and underscores.
 
     Raises:
         UserError: one is missing, or there is a column that would be ``added``.
     """
     found = {}
     for name in IDS:
-        alike = [column for column in columns if column.strip().lower() == name]
+        alike = [column for column in columns if normal(column) == normal(name)]
         if name in columns or len(alike) == 1:
             found[name] = name if name in columns else alike[0]
         elif alike:

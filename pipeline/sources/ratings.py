@@ -162,7 +162,7 @@ def _check_numbers(path: Path, first: list[str], places: dict[str, int]) -> None
 
 def _named(path: Path, names: list[str], given: dict[str, Any]) -> dict[str, int]:
     """Find the columns by the headers that the user gave, and the others by usual headers."""
-    from pipeline.tables.headers import match, normal
+    from pipeline.tables.headers import beside, match, normal
     from pipeline.tables.schema import RATINGS
 
     wanted = []
@@ -176,12 +176,15 @@ def _named(path: Path, names: list[str], given: dict[str, Any]) -> dict[str, int
         others = () if key in given else others
         wanted.append(replace(column, name=key, header=str(header), others=others))
     try:
-        return match(path.name, names, wanted)
+        places = match(path.name, names, wanted)
     except UserError as error:
         raise UserError(
             f"{error} Say which columns are meant, such as dataset.columns.user=NAME; a file "
             "without headers has numbers: dataset.columns.user=0."
         ) from error
+    for line in beside(names, wanted, places):
+        print(f"{path.name}: {line}")
+    return places
 
 
 def _is_parquet(path: Path) -> bool:

@@ -43,6 +43,23 @@ def match(file: str, names: list[str], columns: list[Column]) -> dict[str, int]:
     return found
 
 
+def beside(names: list[str], columns: list[Column], places: dict[str, int]) -> list[str]:
+    """Say which headers are not read because another one is the better name of their column.
+
+    Args:
+        names: the headers of a file.
+        columns: those of the table.
+        places: what ``match`` returns for them.
+    """
+    return [
+        f"{name!r} is not read, as {names[places[column.name]]!r} is there"
+        for place, name in enumerate(names)
+        if place not in places.values()
+        for column in columns
+        if column.name in places and normal(name) in [*_similar(column), *_others(column)]
+    ]
+
+
 def normal(header: str) -> str:
     """Return a header without case, spaces, ``_``, ``-`` and ``.``."""
     return re.sub(r"[\s_.-]+", "", header).casefold()

@@ -5,6 +5,7 @@ each is its own number. Otherwise the distinct ids of all files are numbered fro
 and the table ``ids`` of kind ('user' or 'item'), id (int32) and outside (text) says which is which.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +54,22 @@ def number(engine: Engine, files: Tables, texts: Tables, max_rejected: float) ->
         UserError: ids have lost digits, or can be read in two ways.
     """
     found = Numbered(files, _no_ids(), dict(NO_ID), [])
+    lacking = {name: _lacking(files[name], rows.columns) for name, rows in texts.items()}
     for key in NO_ID:
         of_kind = [name for name, rows in texts.items() if key in rows.columns]
-        if any(count(files[name].filter(_[key].isnull())) for name in of_kind):
+        if any(lacking[name][key] for name in of_kind):
             cells = {name: text(texts[name][key]) for name in of_kind}
             found = _number(engine, found, key, cells, max_rejected)
     return found
+
+
+def _lacking(rows: ibis.Table, columns: Sequence[str]) -> dict[str, int]:
+    """Count the rows without an id of each kind that a file has."""
+    keys = [key for key in NO_ID if key in columns]
+    counts: dict[str, int] = collect(
+        rows.aggregate(**{key: rows.count(where=rows[key].isnull()) for key in keys})
+    )[0]
+    return counts
 
 
 def whole_number(cell: ibis.Value) -> ibis.Value:

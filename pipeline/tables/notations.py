@@ -18,7 +18,9 @@ SEPARATORS = {  # what splits, by name; the first is that of Kaggle's files
     "vertical bars": r"\s*\|\s*",
     "semicolons": r"\s*;\s*",
     "commas without spaces": r",(?!\s)",
+    "slashes": r"\s*/\s*",
 }
+JOINTS = re.compile(r"\s+(?:&|and|\+|-|\|)\s+|\s*[/;,|+&]\s*")  # what may join two words
 BRACKETS = "lists in brackets"
 QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 WORD = rf"""{QUOTED}|[^,'"\[\](){{}}]+"""
@@ -34,18 +36,24 @@ class Notation:
         words: the list of each distinct text; it is empty where the text is not understood.
         doubt: the first text that does not fit, in the order of text; None if all fit.
         usual: whether every text is read as one of Kaggle's files.
+        cases: two words that differ only in small and capital letters; None if there are none.
     """
 
     name: str | None
     words: dict[str, list[str]]
     doubt: str | None
     usual: bool
+    cases: tuple[str, str] | None = None
 
     @property
     def told(self) -> str | None:
         """The notation in a few words, for people; None if there is nothing to say."""
-        if self.usual and self.doubt is None:
-            return None
+        said = [] if self.usual and self.doubt is None else [self._read_as()]
+        if self.cases:
+            said.append("{!r} and {!r} are two words".format(*self.cases))
+        return ", and ".join(said) or None
+
+    def _read_as(self) -> str:
         if self.doubt is not None:
             unclear = f"unclear in {self.doubt[:60]!r}"
             return f"{self.name}, but {unclear}" if self.name else f"not understood: {unclear}"
@@ -76,15 +84,33 @@ def notation(values: Iterable[str]) -> Notation:
     if 2 * len(bracketed) > len(texts):
         several = [text for found in having.values() for text in found]
         name = None if len(bad) == len(texts) else BRACKETS
-        return Notation(name, words, min(bad + several, default=None), usual=False)
+        doubt = min(bad + several, default=None)
+        return Notation(name, words, doubt, usual=False, cases=_cases(words))
     rivals = [
         text
         for name, found in having.items()
         if name != best and 10 * len(found) >= counts[best]  # a few may be names
         for text in found
     ]
-    doubt = min([*bracketed, *rivals], default=None)
-    return Notation(best, words, doubt, usual=best == usual and not bracketed)
+    doubt = min([*bracketed, *rivals, *_joined(words)], default=None)
+    plain = not bracketed and all(found == text.split(", ") for text, found in words.items())
+    return Notation(best, words, doubt, usual=plain, cases=_cases(words))
+
+
+def _joined(words: dict[str, list[str]]) -> list[str]:
+    """Return the texts with a word that is several other words of the column in one."""
+    every = {word for found in words.values() for word in found}
+    several = {word for word in every if len(parts := JOINTS.split(word)) > 1 and every >= {*parts}}
+    return [text for text, found in words.items() if not several.isdisjoint(found)]
+
+
+def _cases(words: dict[str, list[str]]) -> tuple[str, str] | None:
+    """Return the first two words that differ only in small and capital letters."""
+    seen: dict[str, str] = {}
+    for word in sorted({word for found in words.values() for word in found}):
+        if (first := seen.setdefault(word.casefold(), word)) != word:
+            return first, word
+    return None
 
 
 def _is_bracketed(text: str) -> bool:
@@ -127,5 +153,5 @@ def _recurs(texts: list[str], separator: str) -> bool:
 
 
 def _clean(words: Iterable[str]) -> list[str]:
-    stripped = [word.strip() for word in words]
+    stripped = [re.sub(r"\s+", " ", word.strip().strip(",;|/").strip()) for word in words]
     return [word for word in stripped if word not in MISSING]

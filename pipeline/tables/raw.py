@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline.tables.dialect import MAX_HEADER, Dialect, records, sniff
-from pipeline.tables.headers import are_numbers, match
+from pipeline.tables.headers import are_numbers, beside, match
 from pipeline.tables.schema import ITEMS, RATINGS, USERS, Column
 
 SCORES_CSV = "users-score-2023.csv"
@@ -54,6 +54,7 @@ def layout(path: Path, columns: list[Column], encoding: str | None = None) -> La
     for column in columns:
         if column.name in places and names[places[column.name]] != column.header:
             assumed.append(f"{names[places[column.name]]!r} is {column.header!r}")
+    assumed += beside(names, columns, places)
     lacking = [column.header for column in columns if column.told and column.name not in places]
     if lacking:
         assumed.append(f"no {', '.join(lacking)}")

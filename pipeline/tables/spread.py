@@ -20,7 +20,8 @@ class Spread(NamedTuple):
     Attributes:
         low, high: lowest and highest of the usual ratings, or of all if none is usual; None
             without ratings.
-        zeros: number of rows with a 0 below the scale, which is no rating.
+        unrated: number of rows with 0 or -1 below the scale, which is no rating; ``zeros`` of them
+            with 0.
         whole: whether all are whole numbers.
         dtype: the type in which ratings are kept: int8 if it holds all ratings of the scale.
         rows: number of rows with a rating.
@@ -35,6 +36,7 @@ class Spread(NamedTuple):
     rows: int
     strange: float | None = None
     strangers: int = 0
+    unrated: int = 0
     zeros: int = 0
 
 
@@ -48,7 +50,7 @@ def spread(rows: ibis.Table, dataset: Dataset, engine: Engine) -> Spread:
     """
     values = engine.keep(rows.group_by("rating").agg(n=_.count()))  # few: the rest takes no time
     absent = values.rating.isin([0, -1]) & (values.rating < dataset.min_rating)
-    zeros = collect(values.filter(absent & (values.rating == 0)).select("n"))
+    unrated = {row["rating"]: row["n"] for row in collect(values.filter(absent))}
     values = values.filter(values.rating.notnull() & ~absent)
     values = engine.keep(values.mutate(usual=_.n * USUAL >= _.n.sum().over()))
     facts = collect(
@@ -63,7 +65,7 @@ def spread(rows: ibis.Table, dataset: Dataset, engine: Engine) -> Spread:
     small = dataset.min_rating >= -128 and dataset.max_rating <= 127
     facts["rows"] = int(facts["rows"] or 0)
     found = Spread(**facts, whole=whole, dtype="int8" if whole and small else "float32")
-    found = found._replace(zeros=zeros[0]["n"] if zeros else 0)
+    found = found._replace(unrated=sum(unrated.values()), zeros=unrated.get(0, 0))
     off = values.filter(_.usual & (_.n >= ROWS) & ~on_scale(values, dataset))
     for strange in collect(off.order_by(_.n.desc(), "rating").limit(1)):
         found = found._replace(strange=strange["rating"], strangers=strange["n"])

@@ -241,8 +241,12 @@ def zipped(**files):
 CSV = "anime_id,rating\n1,9\n"
 
 
+def test_lines_of_spaces_above_the_header_do_no_harm():
+    assert told("\n  \t\r\n" + CSV)[0] == [("1", 9, "completed")]
+
+
 def test_the_one_list_of_a_zip_is_read():
-    files = {"folder/": "", "folder/list__csv": CSV, "MACOSX/list__txt": CSV, "notes__md": ""}
+    files = {"folder/": "", "folder/list__csv": CSV, "MACOSX/list__txt": CSV, "README__txt": "a"}
     data = zipped(**files).replace(b"MACOSX/list.txt", b"__MACOSX/li.txt")
     assert told(data) == ([("1", 9, "completed")], "")
     assert told(zipped(list__gz=gzip.compress(CSV.encode())))[0] == [("1", 9, "completed")]
@@ -252,13 +256,14 @@ def test_the_one_list_of_a_zip_is_read():
     ("data", "message"),
     [
         (zipped(a__csv=CSV, b__csv=CSV), r"exactly one list in it; it has a\.csv, b\.csv"),
+        (zipped(a__txt=CSV, b__txt=CSV), r"exactly one list in it; it has a\.txt, b\.txt"),
         (zipped(a__png="x"), "exactly one list in it; it has none"),
         (zipped(a__csv=CSV)[:60], "cannot be read as ZIP"),
         (zipped(a__csv=" " * (65 * 2**20)), "larger than 64 MiB"),
         (zipped(**{"[Content_Types].xml": "", "xl/a__xml": ""}), "save the list as CSV"),
         (zipped(a__csv=zipped(a__csv=CSV)), "packed twice"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_a_zip_that_cannot_be_used_is_explained(data, message):
     with pytest.raises(UserError, match=message):
@@ -300,10 +305,19 @@ def anilist(*entries, **user):
         (KITSU | {"included": KITSU["included"][:1]}, [("Cowboy Bebop", 9, "completed")]),
         ({"anime": [{"status": "completed", "user_rating": 9, "show": {"ids": {"mal": 1}}}]}, ONE),
         ([{"Title": "Cowboy Bebop", "Score": 9.0}], [("Cowboy Bebop", 9, "completed")]),
+        ([{"id": 1, "score": 8.7, "my_score": 9}, {"id": 5, "score": 8.4, "my_score": None}],
+         [*ONE, ("5", None, "completed")]),
     ],
 )  # fmt: skip
 def test_json_of_the_usual_sites_is_read(value, expected):
     assert told(json.dumps(value))[0] == expected
+
+
+def test_manga_beside_anime_is_counted():
+    manga = {"score": 8, "media": {"idMal": 2, "type": "MANGA"}}
+    read, said = told(json.dumps(anilist({"score": 9, "media": MEDIA | {"type": "ANIME"}}, manga)))
+    assert read == ONE
+    assert "entries are not of anime, and are left out" in said
 
 
 @pytest.mark.parametrize(
@@ -314,6 +328,10 @@ def test_json_of_the_usual_sites_is_read(value, expected):
         ("[" * 100_000, "cannot be read as JSON"),
         ('[{"series_id": 1, "score": 9}]', "needs the columns anime_id or title"),
         ('[{"title": {"x": 1}, "score": 9}]', "no name"),
+        (
+            '[{"id": 1, "score": 9}, {"id": 5, "score": 8.7, "my_score": 9}]',
+            "entry 2 has myscore, and entry 1 only score",
+        ),
         (json.dumps({"data": [{"attributes": {"ratingTwenty": 9}}]}), "no name"),
     ],
 )

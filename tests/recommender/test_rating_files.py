@@ -73,8 +73,8 @@ def test_a_number_below_the_scale_stands_for_no_rating_and_one_on_it_is_a_rating
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (BOMB, "cannot be read as XML: EntitiesForbidden"),
-        (OUTSIDE, "cannot be read as XML: EntitiesForbidden"),
+        (BOMB, "cannot be read as XML: it defines entities"),
+        (OUTSIDE, "cannot be read as XML: it defines entities"),
         ("<myanimelist><anime>", "cannot be read as XML: no element found"),
         ("<html></html>", "no <anime> in it; export your anime list"),
         ("<m><anime><my_score>5</my_score></anime></m>", "<anime> number 1: no id and no name"),

@@ -10,6 +10,7 @@ from pipeline.recommender.rating_files.raw import Rows
 
 SEPARATORS = ",;\t|"
 TOLD = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)  # a first line that Excel understands
+BLANK = re.compile(r"\A(?:[ \t\r]*\n)*")  # lines above the header
 BACKSLASH = re.compile(r'\\"(?!\s*(?:[,;\t|]|$))', re.MULTILINE)  # how some write "" in a cell
 
 
@@ -19,7 +20,7 @@ def from_csv(name: str, text: str) -> Rows:
     Raises:
         UserError: it is not CSV, or as ``from_table`` does.
     """
-    lines = text.lstrip("\r\n")
+    lines = BLANK.sub("", text)
     before = text[: len(text) - len(lines)].count("\n")
     first, _, rest = lines.partition("\n")
     if told := TOLD.fullmatch(first.strip("\r")):

@@ -96,10 +96,12 @@ def _collection(value: Any) -> Object | None:
 def _anilist(collection: Object) -> Rows:
     """Read what AniList's API answers; a title on several custom lists is one entry."""
     entries: dict[str, Raw] = {}
+    others = 0
     every = [one for of in _list(collection, "lists") for one in _list(of, "entries")]
     for number, one in enumerate(every, start=1):
         media = _object(one, "media")
         if media.get("type") not in (None, "ANIME"):
+            others += 1
             continue
         titles = (_under(media, "title", kind) for kind in ("romaji", "english", "native"))
         name = next(filter(None, map(text, [media.get("title"), *titles])), "")
@@ -109,7 +111,13 @@ def _anilist(collection: Object) -> Rows:
         entries.setdefault(repr(_under(one, "id") or raw[1:]), raw)
     kind = _under(collection, "user", "mediaListOptions", "scoreFormat")
     read = list(entries.values())
-    return Rows(read, [], [], FORMATS.get(text(kind)), ids=any(raw.anime_id for raw in read))
+    ids = any(raw.anime_id for raw in read)
+    return Rows(read, [], _left_out(others), FORMATS.get(text(kind)), ids)
+
+
+def _left_out(others: int) -> list[str]:
+    """Say how many entries of a list are of no anime."""
+    return [f"{others} entries are not of anime, and are left out."] if others else []
 
 
 def _rows(objects: list[Object], *paths: tuple[str, ...]) -> list[Raw]:
@@ -133,10 +141,7 @@ def _api(objects: list[Object]) -> Rows:
 def _shikimori(objects: list[Object]) -> Rows:
     anime = [one for one in objects if text(one.get("target_type")).lower() in ("", "anime")]
     rows = _rows(anime, ("target_id",), ("target_title",), ("score",), ("status",))
-    left = len(objects) - len(anime)
-    return Rows(
-        rows, [], [f"{left} entries are not of anime, and are left out."] if left else [], TEN
-    )
+    return Rows(rows, [], _left_out(len(objects) - len(anime)), TEN)
 
 
 def _simkl(objects: list[Object]) -> Rows:
@@ -152,11 +157,12 @@ def _kitsu(value: Any) -> Rows | None:
     if not any(_object(one, "attributes") for one in entries):
         return None
     known = {_link(one): one for one in _list(value, "included")}
-    rows = list[Raw]()
+    rows, others = list[Raw](), 0
     for number, entry in enumerate(entries, start=1):
         links = [_object(entry, "relationships", kind, "data") for kind in ("anime", "media")]
         link = links[0] or links[1]
         if link.get("type") not in (None, "anime"):
+            others += 1
             continue
         media = known.get(_link(link), {})
         anime_id, name = _of_myanimelist(media, known), _title(media)
@@ -164,7 +170,7 @@ def _kitsu(value: Any) -> Rows | None:
             text(_under(entry, "attributes", kind)) for kind in ("ratingTwenty", "status")
         )
         rows.append(Raw(f"entry {number}", anime_id, name, rating, status))
-    return Rows(rows, [], [], (2, 20), ids=any(row.anime_id for row in rows))
+    return Rows(rows, [], _left_out(others), (2, 20), ids=any(row.anime_id for row in rows))
 
 
 def _link(value: Any) -> str:

@@ -151,7 +151,20 @@ def _check(name: str, headers: Sequence[object], table: Table) -> None:
 
 
 def from_objects(name: str, objects: Sequence[Mapping[str, object]], what: str = "entry") -> Rows:
-    """Read a list of objects as a table whose columns are their keys."""
+    """Read a list of objects as a table whose columns are their keys.
+
+    Raises:
+        UserError: as ``from_table`` does; or only some have a rating that is surely the person's.
+    """
+    kinds = [[{*map(key, one)} & {*names} for names in RATINGS] for one in objects]
+    own = next((n for n, (mine, _) in enumerate(kinds, 1) if mine), None)
+    other = next((n for n, (mine, any_) in enumerate(kinds, 1) if any_ and not mine), None)
+    if own and other:
+        raise UserError(
+            f"{name}: {what} {own} has {min(kinds[own - 1][0])}, and {what} {other} only "
+            f"{min(kinds[other - 1][1])}, which may be the mean of all users; give all the same "
+            "keys."
+        )
     headers = list(dict.fromkeys(header for one in objects for header in one))
     table = [
         (f"{what} {number}", [one.get(header) for header in headers])

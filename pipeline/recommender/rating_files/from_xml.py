@@ -36,7 +36,9 @@ def from_xml(name: str, content: str) -> Rows:
     try:
         root = fromstring(content)
     except DefusedXmlException as error:
-        raise UserError(f"{name} cannot be read as XML: {error}") from error
+        raise UserError(
+            f"{name} cannot be read as XML: it defines entities of its own; {NONE_LEFT}"
+        ) from error
     except (ParseError, ValueError) as error:
         entries, skipped = _one_by_one(content)
         if not entries:

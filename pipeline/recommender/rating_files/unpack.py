@@ -46,6 +46,8 @@ def _from_zip(name: str, data: bytes) -> tuple[str, bytes]:
             members = [info for info in file.infolist() if _is_list(info)]
             if "[Content_Types].xml" in file.namelist() or "mimetype" in file.namelist():
                 raise UserError(f"{name} is a workbook or document; save the list as CSV.")
+            lists = [one for one in members if not one.filename.lower().endswith(".txt")]
+            members = lists if len(lists) == 1 else members  # README.txt beside it is no list
             if len(members) != 1:
                 names = ", ".join(info.filename for info in members[:9]) or "none"
                 raise UserError(f"{name} must have exactly one list in it; it has {names[:200]}.")
