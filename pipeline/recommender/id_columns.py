@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.arrays import Array
 from pipeline.errors import UserError
-from pipeline.tables.headers import normal
+from pipeline.recommender.rating_files.raw import key
 
 IDS = ("user_id", "anime_id")
 WHOLE = r"^[+-]?\d{1,30}(\.0*)?$"  # 12.0 is how pandas writes 12 in a column with an empty cell
@@ -23,7 +23,7 @@ def id_columns(path: Path, columns: list[str], added: list[str]) -> dict[str, st
     """
     found = {}
     for name in IDS:
-        alike = [column for column in columns if normal(column) == normal(name)]
+        alike = [column for column in columns if key(column) == key(name)]
         if name in columns or len(alike) == 1:
             found[name] = name if name in columns else alike[0]
         elif alike:
