@@ -24,7 +24,7 @@ from pipeline.settings.sections import Clean, Duckdb, Watch
 from pipeline.sources import local
 from pipeline.tables.engine import connect
 from pipeline.tables.raw import CATALOGUE_CSV, DETAILS_CSV, SCORES_CSV, TEST_CSV, layout
-from pipeline.tables.schema import RATINGS
+from pipeline.tables.schema import MISSING, RATINGS
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +43,19 @@ def number(cell, low, high=2**31 - 1):
     return None
 
 
+def whole_id(cell):
+    """An id that is a whole number of any size, as text, else None."""
+    digits = re.fullmatch(r"[+]?(-?)0*([0-9]+)(?:[.]0*)?", cell.strip(" \t\n\r\v\f"))
+    value = number(cell, -(2**31)) if digits is None else int(digits[1] + digits[2])
+    return None if value is None else str(value)
+
+
+def text_id(cell):
+    """An id that is text, else None."""
+    cell = cell.strip(" \t\n\r\v\f")
+    return None if cell in MISSING else cell
+
+
 def title(cell):
     cell = cell.strip(" \t\n\r\v\f")
     return None if cell in ("UNKNOWN", "Unknown", "") else cell
@@ -50,8 +63,9 @@ def title(cell):
 
 def place(names, header):
     """Where a file has a column: by its header, or else by a header in other letters."""
+    plain = [re.sub(r"[\s_.-]", "", name).casefold() for name in [header, *names]]
     found = [n for n, name in enumerate(names) if name == header]
-    found += [n for n, name in enumerate(names) if name.strip().casefold() == header.casefold()]
+    found += [n for n, name in enumerate(plain[1:]) if name == plain[0]]
     return found[0] if found else None
 
 
@@ -61,7 +75,22 @@ ENTITIES = [
 ]
 
 
-def expected_ratings(files):
+def readers(files, max_rejected):
+    """How ids of users and of titles are read: as text if too many in ratings are no numbers."""
+    found = []
+    for key in ("user_id", "anime_id"):
+        cells = [
+            row[place(names, key)]
+            for names, *rows in (as_rows(files[n]) for n in (SCORES_CSV, TEST_CSV) if n in files)
+            for row in rows
+        ]
+        ids = [cell for cell in cells if text_id(cell) is not None]
+        strange = sum(whole_id(cell) is None for cell in ids)
+        found.append(text_id if strange > max_rejected * len(ids) else whole_id)
+    return found
+
+
+def expected_ratings(files, read_ids):
     """Kept and rejected rows and pairs watched, computed in plain Python."""
     kept, rejected, watched, tested = [], [], {}, set()
     for file in [name for name in (TEST_CSV, SCORES_CSV) if name in files]:
@@ -69,7 +98,10 @@ def expected_ratings(files):
         places = [place(names, name) for name in ("user_id", "anime_id", "rating")]
         read = [
             tuple(
-                number(row[place], low) for place, low in zip(places, (0, 0, -(2**31)), strict=True)
+                read(row[place])
+                for place, read in zip(
+                    places, (*read_ids, lambda cell: number(cell, -(2**31))), strict=True
+                )
             )
             for row in rows
         ]
@@ -89,11 +121,11 @@ def expected_ratings(files):
     return kept, rejected, watched
 
 
-def expected_entities(table, file, key, value, read, content):
+def expected_entities(table, file, key, value, read, content, read_id):
     names, *rows = as_rows(content)
     kept, rejected = {}, []
     for n, row in enumerate(rows, 1):
-        found = number(row[place(names, key)], 0)
+        found = read_id(row[place(names, key)])
         if found is None or found in kept:
             ids = (None, found) if table == "items" else (found, None)
             rejected.append((table, file, n, *ids, None))
@@ -105,18 +137,27 @@ def expected_entities(table, file, key, value, read, content):
 
 
 def rows_of(name, *names):
-    return list(
-        zip(*(pq.read_table(CLEAN / f"{name}.parquet")[n].to_pylist() for n in names), strict=True)
-    )
+    """The rows of a clean table, with the ids of the files as text."""
+    ids = pq.read_table(CLEAN / "ids.parquet").to_pylist()
+    outside = {(f"{row['kind']}_id", row["id"]): row["outside"] for row in ids}
+    table = pq.read_table(CLEAN / f"{name}.parquet", columns=[*names])
+    return [
+        tuple(
+            outside.get((n, cell), str(cell)) if n.endswith("_id") and cell is not None else cell
+            for n, cell in row.items()
+        )
+        for row in table.to_pylist()
+    ]
 
 
-def check_accounts(files, counts):
+def check_accounts(files, counts, max_rejected):
     """Check that tables and counts are those computed from the files in plain Python."""
     kept, rejected = {}, []
-    kept["ratings"], gone, watched = expected_ratings(files)
+    read_ids = readers(files, max_rejected)
+    kept["ratings"], gone, watched = expected_ratings(files, read_ids)
     rejected += gone
-    for table, *columns in ENTITIES:
-        kept[table], gone = expected_entities(table, *columns, files[columns[0]])
+    for (table, *columns), read_id in zip(ENTITIES, reversed(read_ids), strict=True):
+        kept[table], gone = expected_entities(table, *columns, files[columns[0]], read_id)
         rejected += gone
     found = {
         "ratings": rows_of("ratings", "user_id", "item_id", "rating", "is_test"),
@@ -129,7 +170,7 @@ def check_accounts(files, counts):
         apart = len(watched) if table == "ratings" else 0
         lost = sum(counts[table]["rejected"].values())
         assert counts[table]["read"] == len(rows) + apart + lost
-    assert rows_of("watched", "user_id", "item_id") == sorted(watched)
+    assert Counter(rows_of("watched", "user_id", "item_id")) == Counter([*watched])
     assert sum(count["read"] for count in counts.values()) == sum(
         len(as_rows(content)) - 1 for content in files.values()
     )
@@ -204,8 +245,9 @@ def check(files, damaged, max_rejected=1.0):
             return None
         finally:
             assert names_in(RAW.parent) == {"clean", "raw"}
-        assert names_in(CLEAN) == {f"{table}.parquet" for table in (*counts, "watched", "rejected")}
-        check_accounts(files, counts)
+        tables = (*counts, "watched", "rejected", "ids")
+        assert names_in(CLEAN) == {f"{table}.parquet" for table in tables}
+        check_accounts(files, counts, max_rejected)
         return counts
 
 
