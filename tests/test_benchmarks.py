@@ -94,16 +94,17 @@ def test_the_notebook_joins_the_ratings_whose_user_and_title_clean_keeps(tmp_pat
 
 @pytest.fixture
 def features(tmp_path):
-    """Small feature tables: user 1 has six training and validation ratings, user 2 has one."""
+    """Small feature tables: user 1 has six training and validation ratings, 2 to 6 have one."""
 
     def write(name, **columns):
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
 
-    write("train", user=[1, 1, 1, 1, 1, 2], item=[1, 2, 3, 4, 5, 1], rating=[8] * 6, block=[0] * 6)
+    users, titles = [1] * 5 + [2, 3, 4, 5, 6], [1, 2, 3, 4, 5] + [1] * 5
+    write("train", user=users, item=titles, rating=[8] * 10, block=[0] * 10)
     write("valid", user=[1], item=[6], rating=[5])
-    write("test", user=[1, 2, 2], item=[7, 6, 7], rating=[6, 7, 8])
-    none = [0] * 3
-    write("users", user=[0, 1, 2], user_sum=none, user_count=none)
+    users = [1, *(user for user in (2, 3, 4, 5, 6) for _ in range(2))]
+    write("test", user=users, item=[7] + [6, 7] * 5, rating=[6] + [7, 8] * 5)
+    write("users", user=list(range(7)), user_sum=[0] * 7, user_count=[0] * 7)
     write("items", item=list(range(8)), item_sum=[0] * 8, item_count=[0] * 8)
     return tmp_path
 
@@ -129,20 +130,20 @@ def test_every_peer_of_the_table_is_defined_in_its_module():
 
 
 def test_differences_are_paired_by_row_and_the_bootstrap_draws_whole_users(features):
-    made = {"ours": [7.0, 7.0, 6.0], "network": [7.0, 7.0, 5.0], "peer": [8.0, 8.0, 5.0]}
-    for name, predictions in made.items():
-        np.save(features / f"{name}.npy", np.array(predictions))
+    made = {"ours": (7, [7, 6]), "network": (7, [7, 5]), "peer": (8, [8, 5])}
+    for name, (one, two) in made.items():
+        np.save(features / f"{name}.npy", np.array([one, *two * 5], "float64"))
     found = score.score(features, [features / f"{name}.npy" for name in made])
     ours, peer = (found["contenders"][name] for name in ("ours", "peer"))
-    assert (found["n"], found["few_n"]) == (3, 2)
-    assert ours["mse"] == pytest.approx((1 + 0 + 4) / 3)
+    assert (found["n"], found["few_n"]) == (11, 10)
+    assert ours["mse"] == pytest.approx((1 + 5 * (0 + 4)) / 11)
     assert ours["few_mse"] == pytest.approx((0 + 4) / 2)
     assert (ours["difference"], ours["difference_ci95"]) == (0, (0, 0))
-    # Squared errors of user 1: 1 against 4; of user 2: 0 and 4 against 1 and 9. Each user's mean
+    # Squared errors of user 1: 1 against 4; of others: 0 and 4 against 1 and 9. Each user's mean
     # difference is -3, so that of every resample of users is -3 too.
-    assert peer["difference"] == pytest.approx(-(3 + 1 + 5) / 3)
+    assert peer["difference"] == pytest.approx(-(3 + 5 * (1 + 5)) / 11)
     assert peer["difference_ci95"] == pytest.approx((-3, -3))
-    assert peer["network_difference"] == pytest.approx(-(3 + 1 + 0) / 3)
+    assert peer["network_difference"] == pytest.approx(-(3 + 5 * (1 + 0)) / 11)
 
 
 def test_the_accuracy_table_marks_a_peer_that_is_not_significantly_different():
