@@ -23,7 +23,7 @@ from pipeline.files import inputs, replace_json, replacing
 from pipeline.paths import CLEAN, METRICS, RAW
 from pipeline.settings.sections import Clean, Dataset
 from pipeline.tables import judge
-from pipeline.tables.engine import Engine, collect, connect, count
+from pipeline.tables.engine import Engine, collect, connect, count, empty
 from pipeline.tables.ids import Numbered
 from pipeline.tables.judge import IDS, NOT_DIRT
 from pipeline.tables.outside import outside
@@ -144,7 +144,7 @@ def set_apart(
 ) -> tuple[ibis.Table, ibis.Table]:
     """Divide the kept rows: those with a rating, and the pairs that are watched without one."""
     if not found.unrated:
-        return rows, engine.keep(rows.select(IDS).limit(0))
+        return rows, empty(**dict.fromkeys(IDS, "int32"))
     unrated = judge.unrated(rows, dataset)
     return rows.filter(~unrated), engine.keep(rows.filter(unrated).select(IDS))
 
@@ -167,7 +167,7 @@ def tables(
     found = spread(scores, dataset, engine)
     hints = {"ratings": advice(found, dataset)}
     assumed = numbered.assumed + check(found, dataset)
-    repeats = engine.keep(judge.repeated(scores, dataset))
+    repeats = engine.keep(judge.repeated(scores, dataset, engine))
     judged_by = {
         "ratings": (scores, judge.ratings(scores, repeats, tested, dataset, numbered.no_id)),
         "items": (titles, judge.entities(titles, numbered.no_id)),

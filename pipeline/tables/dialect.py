@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline.errors import UserError
-from pipeline.tables.encodings import UTF_8, chunks, encoding_of
+from pipeline.tables.encodings import UTF_8, Encoding, encoding_of
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -73,8 +73,9 @@ def sniff(path: Path, encoding: str | None = None) -> Dialect:
         UserError: the file cannot be read, or can be read in two ways; the message names both.
     """
     with _readable(path):
-        dialect = _delimited(path, Dialect(encoding or encoding_of(path)))
-        if not _has_backslash_quotes(path, dialect):
+        found = Encoding(encoding) if encoding else encoding_of(path)
+        dialect = _delimited(path, Dialect(found.name))
+        if not (_has_escapes(path, dialect) if found.escapes is None else found.escapes):
             return dialect
         even = [each for each in (dialect, replace(dialect, backslash=True)) if _even(path, each)]
         if len(even) > 1:
@@ -167,14 +168,8 @@ def _widths(path: Path, dialect: Dialect) -> list[int]:
     return widths
 
 
-def _has_backslash_quotes(path: Path, dialect: Dialect) -> bool:
-    if dialect.encoding == UTF_8:
-        before = b""
-        for chunk in chunks(path):  # the search for one byte takes a twentieth of that for two
-            if b"\\" in before + chunk and b'\\"' in before + chunk:
-                return True
-            before = chunk[-1:]
-        return False
+def _has_escapes(path: Path, dialect: Dialect) -> bool:
+    """Whether a quote follows a backslash somewhere."""
     with path.open(encoding=dialect.encoding, newline="") as file:
         with suppress(csv.Error, UnicodeError):
             return any('\\"' in line for line in _lines(file, MAX_LINE))

@@ -13,7 +13,7 @@ import ibis
 from ibis import _
 
 from pipeline.errors import UserError
-from pipeline.tables.engine import Engine, collect, count
+from pipeline.tables.engine import Engine, collect, count, empty
 from pipeline.tables.judge import NO_ID
 from pipeline.tables.raw import COLUMNS, SCORES_CSV, TEST_CSV
 from pipeline.tables.schema import text, whole
@@ -198,10 +198,7 @@ def _with_numbers(rows: ibis.Table, kept: ibis.Table, ids: ibis.Table, key: str)
 
 
 def _no_ids() -> ibis.Table:
-    none = ibis.range(0).unnest().name("id").as_table()
-    return none.select(
-        kind=none.id.cast("string"), id=none.id.cast("int32"), outside=none.id.cast("string")
-    )
+    return empty(kind="string", id="int32", outside="string")
 
 
 def _column(cell: ibis.Column) -> ibis.Table:

@@ -8,6 +8,7 @@ import ibis
 from ibis import _
 
 from pipeline.settings.sections import Dataset
+from pipeline.tables.engine import Engine
 
 IN_TEST = "also in the test set"
 RATED = "rated in another row"
@@ -38,17 +39,22 @@ def unrated(rows: ibis.Table, dataset: Dataset) -> ibis.Value:
     return _has_ids(rows) & below.fill_null(False) & ~rows.is_test
 
 
-def repeated(rows: ibis.Table, dataset: Dataset) -> ibis.Table:
+def repeated(rows: ibis.Table, dataset: Dataset, engine: Engine) -> ibis.Table:
     """Find the pairs of user and title that occur more than once in a file.
+
+    Args:
+        rows: as ``ratings`` has them.
+        dataset: the rating scale.
+        engine: computes it.
 
     Returns:
         user_id, item_id, is_test; ``rated``: the number of the pair's last rating in that file, if
         it has one; and ``last``: that of its last row.
     """
-    # Grouping only the pairs of users with a repeated title takes half the time of grouping all.
-    by_user = rows.group_by("user_id")
-    repeaters = by_user.having(_.item_id.count() > _.item_id.collect().unique().length()).agg()
-    candidates = rows.semi_join(repeaters, "user_id")
+    # Sorting the titles of each user takes a third of the time of grouping all pairs.
+    before = _.item_id.lag().over(group_by="user_id", order_by="item_id")
+    twice = rows.select(*IDS, before=before).filter(_.item_id == _.before).select(IDS).distinct()
+    candidates = rows.semi_join(engine.keep(twice), IDS)
     candidates = candidates.mutate(usable=usable(candidates, dataset))
     pairs = candidates.filter(_.usable | unrated(candidates, dataset)).group_by(PAIR)
     return pairs.having(_.count() > 1).agg(rated=_.row.max(where=_.usable), last=_.row.max())

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipeline.errors import UserError
 from pipeline.tables import schema
 from pipeline.tables.dialect import rewrite
-from pipeline.tables.engine import Engine, collect, count
+from pipeline.tables.engine import Engine, collect, count, empty
 from pipeline.tables.ids import Numbered, number
 from pipeline.tables.judge import IDS
 from pipeline.tables.notations import Notation, notation
@@ -90,14 +90,16 @@ def typed(text: ibis.Table, columns: list[Column]) -> ibis.Table:
             cell = text[column.name]
             cells[column.name] = column.read(cell)
             if column.name not in KEYS:
-                cells[UNREADABLE + column.name] = cell.notin(MISSING) & column.read(cell).isnull()
+                says = cell.notnull() & ~schema.among(cell, MISSING)
+                cells[UNREADABLE + column.name] = says & column.read(cell).isnull()
     return text.select(**cells)
 
 
 def complete(rows: ibis.Table, columns: list[Column]) -> ibis.Table:
     """Add those of ``columns`` that the file lacks, as nulls of their type."""
+    # Only the type of what is read: the null of a long expression would be computed in each query.
     absent = ibis.null("string")
-    cells = {column.name: column.read(absent) for column in columns}
+    cells = {column.name: ibis.null(column.read(absent).type()) for column in columns}
     cells |= {UNREADABLE + name: ibis.literal(False) for name in cells if name not in KEYS}
     present = {name: rows[name] for name in rows.columns}
     return rows.select(**(cells | present))
@@ -161,6 +163,5 @@ def file_rows(engine: Engine, path: Path, columns: list[Column], plain: Path) ->
 
 def no_rows(name: str, columns: list[Column]) -> ibis.Table:
     """Return what ``file_rows`` would for a file of this name without rows."""
-    empty = ibis.memtable(pa.table({columns[0].name: pa.array([], "string")}))
-    rows = complete(typed(empty, columns).mutate(row=ibis.null("int64")), columns)
+    rows = complete(empty(row="int64"), columns)
     return rows.mutate(file=ibis.literal(name))

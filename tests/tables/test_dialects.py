@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UserError
 from pipeline.tables.dialect import Dialect, records, rewrite, sniff
+from pipeline.tables.encodings import encoding_of
 from pipeline.tables.reading import file_rows
 from pipeline.tables.schema import ITEMS, NAMELESS, RATINGS
 
@@ -245,3 +246,26 @@ def test_a_table_in_any_dialect_is_read_as_it_was_written_or_refused(
     assert [row["title"] for row in rows] == [None if t in NAMELESS else t for t in stripped]
     assert [row["genres"] for row in rows] == [genres for _, genres in table]
     assert [row["row"] for row in rows] == list(range(1, len(table) + 1))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("anime_id,Name\n1,Café ☆\n", ""),
+        ("anime_id,Name\n1,☆", ""),
+        ("anime_id,Name\n1,\\\n", ""),
+        ('anime_id,Name\n1,"a \\"b\\" ☆"\n', '\\" for a quote'),
+    ],
+)
+def test_letters_and_escapes_may_lie_across_the_pieces_in_which_a_file_is_looked_at(
+    engine, tmp_path, monkeypatch, size, text, said
+):
+    monkeypatch.setattr("pipeline.tables.encodings.CHUNK", size)
+    rows, assumed = read(engine, tmp_path, text)
+    name = text.split(",")[-1].strip().strip('"').replace('\\"', '"')
+    assert rows[0]["title"] == name
+    assert said in "; ".join(assumed)
+    (tmp_path / "some.csv").write_bytes(f"{text}é".encode() + b"\xff")
+    with pytest.raises(UserError, match="not UTF-8"):
+        encoding_of(tmp_path / "some.csv")

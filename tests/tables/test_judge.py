@@ -26,7 +26,7 @@ def judged(engine, *rows, test=()):
         tested = rated(test, True)
         scores = scores.union(tested)
         tested = tested.filter(judge.usable(tested, DATASET)).select("user_id", "item_id")
-    repeats = engine.keep(judge.repeated(scores, DATASET))
+    repeats = engine.keep(judge.repeated(scores, DATASET, engine))
     found = judge.ratings(scores, repeats, tested, DATASET)
     return found.order_by("is_test", "row").execute()
 

@@ -55,6 +55,13 @@ def count(rows: ibis.Table) -> int:
     return int(collect(rows.aggregate(n=rows.count()))[0]["n"])
 
 
+def empty(**types: str) -> ibis.Table:
+    """Return a table without rows: the type of each column by its name."""
+    # Not by a memtable, for the reason above.
+    none = ibis.range(0).unnest().name("none").as_table()
+    return none.select(**{name: ibis.null(dtype) for name, dtype in types.items()})
+
+
 @contextmanager
 def connect(settings: Duckdb | Pyspark) -> Iterator[Engine]:
     """Yield the engine that the settings name; then stop it and delete its temporary files.
