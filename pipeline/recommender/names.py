@@ -181,7 +181,7 @@ def _same_words(one: str, other: str) -> bool:
     if NUMBERS.findall(one) != NUMBERS.findall(other):
         return False
     words = one.split(), other.split()
-    if "".join(words[0]) == "".join(words[1]):
+    if "".join(words[0]) == "".join(words[1]):  # only spaces differ
         return True
     return len(words[0]) == len(words[1]) and all(map(_slip, *words))
 

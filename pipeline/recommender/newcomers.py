@@ -12,9 +12,7 @@ from pipeline.recommender.listed import Brought, Listed
 from pipeline.recommender.person import OnList
 
 SHOWN = 3  # of each kind, then "and 12 more"
-OTHER_SITE = (
-    3  # ids that belong to other names: so many, and more than agree, may be another site's
-)
+OTHER_SITE = 3  # ids of other titles than the names beside them: so many may be another site's
 
 
 class Reading(NamedTuple):
