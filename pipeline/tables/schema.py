@@ -73,7 +73,8 @@ def text(cell: ibis.Value) -> ibis.Value:
 
 
 def _known(cell: ibis.Value, missing: list[str]) -> ibis.Value:
-    stripped = cell.re_replace(r"^\s+|\s+$", "")  # on Spark, Ibis's strip() also strips "v" and "f"
+    # On Spark, Ibis's strip() also strips "v" and "f"; in DuckDB \\s has no vertical tab.
+    stripped = cell.re_replace(r"^[\s\x0b]+|[\s\x0b]+$", "")
     return among(stripped, missing).ifelse(None, stripped)
 
 
