@@ -162,16 +162,12 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
     assert "exists" in again.output
 
 
-def test_every_posterior_goes_with_every_part_of_the_network_and_split(swept):
-    groups = [
-        "posterior=none,quick",
-        "model=wide,deep,wide_deep",
-        "features.split=per_user,cold_item",
-    ]
+def test_every_posterior_goes_with_every_part_of_the_network(swept):
+    groups = ["posterior=none,quick", "model=wide,deep,wide_deep", "features.split=cold_item"]
     done = sweep(swept, *groups, "hydra/launcher=parallel")
     assert done.returncode == 0, done.output
     jobs = children(newest().info.run_id)
-    assert [job.info.status for job in jobs] == ["FINISHED"] * 12
+    assert [job.info.status for job in jobs] == ["FINISHED"] * 6
     without = [job for job in jobs if "posterior.sweeps" not in job.data.params]
     assert {job.data.params["model.name"] for job in without} == {"wide", "deep", "wide_deep"}
 

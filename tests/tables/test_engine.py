@@ -89,7 +89,7 @@ def plain(schema):
     return dict(zip(schema.names, (name.replace(" not null", "") for name in types), strict=True))
 
 
-@pytest.mark.parametrize("data", ["dirty", "called_otherwise", "mal_real"])
+@pytest.mark.parametrize("data", ["called_otherwise", "mal_real"])
 def test_spark_and_duckdb_give_the_same_tables(engine, spark, request, tmp_path, data):
     raw = real_data(data) if data == "mal_real" else request.getfixturevalue(data)
     counts, expected = tables(engine, raw, tmp_path / "duckdb")
