@@ -102,9 +102,12 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def _file(given: str, key: str) -> Path:
+    if not given.strip():
+        raise UserError(f"{key} is empty; set it to a file.")
     path = from_home(given)
     if not path.is_file():
-        raise UserError(f"{path.parent.resolve() / path.name}: no such file; check {key}.")
+        what = "is a folder, not a file" if path.is_dir() else "no such file"
+        raise UserError(f"{path.parent.resolve() / path.name}: {what}; check {key}.")
     return path
 
 
@@ -178,9 +181,10 @@ def _named(path: Path, names: list[str], given: dict[str, Any]) -> dict[str, int
     try:
         places = match(path.name, names, wanted)
     except UserError as error:
+        key = next((one.name for one in wanted if repr(one.header) in str(error)), "user")
         raise UserError(
-            f"{error} Say which columns are meant, such as dataset.columns.user=NAME; a file "
-            "without headers has numbers: dataset.columns.user=0."
+            f"{error} Say which column is meant: dataset.columns.{key}=NAME; a file without "
+            f"headers has numbers: dataset.columns.{key}=0."
         ) from error
     for line in beside(names, wanted, places):
         print(f"{path.name}: {line}")

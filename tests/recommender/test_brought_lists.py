@@ -330,7 +330,7 @@ def test_manga_beside_anime_is_counted():
         ('[{"title": {"x": 1}, "score": 9}]', "no name"),
         (
             '[{"id": 1, "score": 9}, {"id": 5, "score": 8.7, "my_score": 9}]',
-            "entry 2 has myscore, and entry 1 only score",
+            "entry 2 has my_score, and entry 1 only score",
         ),
         (json.dumps({"data": [{"attributes": {"ratingTwenty": 9}}]}), "no name"),
     ],

@@ -75,6 +75,7 @@ def test_parquet_and_tables_of_titles_and_users_are_read_too(tmp_path, out):
         ("who,item,rating\n1,2,3\n", (), r"no column 'user_id'.* dataset\.columns\.user=NAME"),
         ("user,item,rating\n1,2,3\n", ("who",), r"dataset\.columns\.user: .* no column 'who'"),
         ("user,username,item,rating\n", (), r"'user' and 'username' may both be"),
+        ("user,film,rating\n", (), r"no column 'anime_id'.*: dataset\.columns\.item=NAME"),
         ("1,2,3\n", (0, 1), r"dataset\.columns\.rating: where columns have numbers"),
         ("1,2,3\n", (0, 1, 3), r"dataset\.columns\.rating: .* columns 0 to 2, no 3"),
         ("user,item,rating\n1,2,3\n", (0, 1, 2), r"has 'rating' .* which is no rating"),

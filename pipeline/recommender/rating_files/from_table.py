@@ -156,13 +156,16 @@ def from_objects(name: str, objects: Sequence[Mapping[str, object]], what: str =
     Raises:
         UserError: as ``from_table`` does; or only some have a rating that is surely the person's.
     """
-    kinds = [[{*map(key, one)} & {*names} for names in RATINGS] for one in objects]
-    own = next((n for n, (mine, _) in enumerate(kinds, 1) if mine), None)
-    other = next((n for n, (mine, any_) in enumerate(kinds, 1) if any_ and not mine), None)
+    own, other = "", ""
+    for number, one in enumerate(objects, start=1):
+        mine, any_ = ([header for header in one if key(header) in names] for names in RATINGS)
+        if mine:
+            own = own or f"{what} {number} has {mine[0]}"
+        elif any_:
+            other = other or f"{what} {number} only {any_[0]}"
     if own and other:
         raise UserError(
-            f"{name}: {what} {own} has {min(kinds[own - 1][0])}, and {what} {other} only "
-            f"{min(kinds[other - 1][1])}, which may be the mean of all users; give all the same "
+            f"{name}: {own}, and {other}, which may be the mean of all users; give all the same "
             "keys."
         )
     headers = list(dict.fromkeys(header for one in objects for header in one))
