@@ -122,7 +122,6 @@ def restored(clone):
     [
         ["experiment=quick", "posterior=none"],
         ["~posterior", "experiment=full", "train.epochs=2", "model.deep.history_components=8"],
-        ["posterior=none", "experiment=quick", "model=wide"],
     ],
     ids=" ".join,
 )
