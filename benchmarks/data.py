@@ -11,6 +11,7 @@ The stages run on params.yaml, as ``dvc repro`` runs them; the time of DVC itsel
 
 import json
 import os
+import shutil
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from benchmarks import arguments, readme
 from benchmarks.process import Run, machine, measured, memory, warm
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import replace_json, replacing
+from pipeline.paths import PARAMS, ROOT
 
 USERS, ITEMS, RATINGS = 270_033, 24_905, 24_325_191  # of the real data set
 SCORES = "users-score-2023.csv"
@@ -61,7 +63,9 @@ def pyarrow(raw: Path) -> Run:
 def pipeline(raw: Path) -> Run:
     """Run the stages clean and features in a temporary folder."""
     with tempfile.TemporaryDirectory(dir=raw.parent, prefix=".run-") as name:
-        (Path(name) / "data").mkdir()
+        shutil.copy(ROOT / PARAMS, name)
+        for folder in ("data", "metrics"):
+            (Path(name) / folder).mkdir()
         (Path(name) / "data" / "raw").symlink_to(raw.resolve(), target_is_directory=True)
         runs = [measured(f"pipeline.{stage}", cwd=Path(name)) for stage in ("clean", "features")]
     return Run(sum(run.seconds for run in runs), max(run.peak_gb for run in runs), "")
