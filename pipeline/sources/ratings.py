@@ -80,8 +80,7 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
     ):
         if given is not None:
             path = _file(given, key)
-            assumed += _written(path, settings.encoding)
-            names, places, rows = _ratings(path, settings)
+            names, places, rows = _ratings(path, settings, assumed)
             read_as[path.name] = {column: str(names[place]) for column, place in places.items()}
             header = ["user_id", "anime_id", "rating", "timestamp"][: len(places)]
             _write_csv(folder / name, header, _noted(rows, items))
@@ -90,8 +89,7 @@ def write(settings: Settings, folder: Path) -> dict[str, Any]:
         ("dataset.users", DETAILS_CSV, settings.users),
     ):
         if given is not None:
-            assumed += _written(_file(given, key), settings.encoding)
-            _table(_file(given, key), folder / name, settings.encoding)
+            _table(_file(given, key), folder / name, settings.encoding, assumed)
     if settings.items is None:
         _write_csv(folder / CATALOGUE_CSV, ["anime_id", "Name"], ([item, item] for item in items))
     for name, columns in read_as.items():
@@ -112,12 +110,12 @@ def _file(given: str, key: str) -> Path:
 
 
 def _ratings(
-    path: Path, settings: Settings
+    path: Path, settings: Settings, assumed: list[str]
 ) -> tuple[list[Any], dict[str, int], Iterator[list[str]]]:
     """Return the headers of a file, the place of each column, and user, item, rating, … of rows."""
     given = {name: value for name, value in vars(settings.columns).items() if value is not None}
     numbered = {name: value for name, value in given.items() if str(value).isdecimal()}
-    records = _records(path, settings.encoding)
+    records = _records(path, settings.encoding, assumed)
     first = next(records, [])
     if numbered:
         if missing := [name for name in ("user", "item", "rating") if name not in numbered]:
@@ -191,22 +189,18 @@ def _named(path: Path, names: list[str], given: dict[str, Any]) -> dict[str, int
     return places
 
 
-def _is_parquet(path: Path) -> bool:
+def _records(path: Path, encoding: str | None, assumed: list[str]) -> Iterator[list[str]]:
+    """Return the headers and the rows of a CSV or Parquet file as text.
+
+    How it is written, if not as plain CSV, is added to ``assumed``.
+    """
     with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
-
-
-def _written(path: Path, encoding: str | None) -> list[str]:
-    """Say how a file is written, if not as plain CSV."""
-    words = [] if _is_parquet(path) else dialect.sniff(path, encoding).words()
-    return [f"{path.name}: {'; '.join(words)}"] if words else []
-
-
-def _records(path: Path, encoding: str | None) -> Iterator[list[str]]:
-    """Yield the headers and the rows of a CSV or Parquet file as text."""
-    if _is_parquet(path):
-        return _parquet(path)
-    return dialect.records(path, dialect.sniff(path, encoding))
+        if file.read(4) == b"PAR1":
+            return _parquet(path)
+    found = dialect.sniff(path, encoding)
+    if words := found.words():
+        assumed.append(f"{path.name}: {'; '.join(words)}")
+    return dialect.records(path, found)
 
 
 def _parquet(path: Path) -> Iterator[list[str]]:
@@ -230,12 +224,12 @@ def _noted(rows: Iterable[list[str]], items: dict[str, None]) -> Iterator[list[s
         yield row
 
 
-def _table(path: Path, target: Path, encoding: str | None) -> None:
+def _table(path: Path, target: Path, encoding: str | None, assumed: list[str]) -> None:
     """Copy a table of titles or users as plain CSV, if it has the columns that it needs."""
     from pipeline.tables.headers import match
     from pipeline.tables.raw import COLUMNS
 
-    rows = _records(path, encoding)
+    rows = _records(path, encoding, assumed)
     names = next(rows, [])
     match(path.name, names, COLUMNS[target.name])
     _write_csv(target, names, rows)
