@@ -73,7 +73,7 @@ def text(cell: ibis.Value) -> ibis.Value:
 
 
 def _known(cell: ibis.Value, missing: list[str]) -> ibis.Value:
-    # On Spark, Ibis's strip() also strips "v" and "f"; in DuckDB \\s has no vertical tab.
+    # On Spark, Ibis's strip() also strips "v" and "f"; in DuckDB \s has no vertical tab.
     stripped = cell.re_replace(r"^[\s\x0b]+|[\s\x0b]+$", "")
     return among(stripped, missing).ifelse(None, stripped)
 
