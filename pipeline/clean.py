@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from ibis import _
 
 from pipeline.config import load
-from pipeline.errors import UserError, run_stage
+from pipeline.errors import UserError
 from pipeline.files import inputs, replace_json, replacing
+from pipeline.files.stage import run_stage
 from pipeline.paths import CLEAN, METRICS, RAW
 from pipeline.settings.sections import Clean, Dataset
 from pipeline.tables import judge

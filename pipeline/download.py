@@ -7,15 +7,15 @@ metrics/download.json: the size of each file in bytes, and the ``noise_floor`` o
 
 from pipeline import sources
 from pipeline.config import load
-from pipeline.errors import run_stage
 from pipeline.files import replace_json, replacing
+from pipeline.files.stage import run_stage
 from pipeline.paths import METRICS, RAW
 
 
 def main() -> None:
     """Run the stage on params.yaml."""
     dataset = load().dataset
-    with replacing(RAW) as folder:
+    with replacing(RAW, sealed=False) as folder:
         facts = sources.find(dataset.source).write(dataset, folder)
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     replace_json(METRICS / "download.json", {"bytes": sizes, **facts})

@@ -6,7 +6,6 @@ in the MLflow run that trained the model. If an input of the model contains test
 fails before it writes anything.
 """
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from pipeline.arrays import Array, Floats, Ints, indicators
 from pipeline.artifact.folder import model_digest, read_scale
 from pipeline.artifact.intervals import load_intervals
 from pipeline.config import load
-from pipeline.errors import run_stage
+from pipeline.errors import UserError
 from pipeline.evaluation import (
     catalogue,
     embedding_map,
@@ -32,7 +31,16 @@ from pipeline.evaluation import (
 from pipeline.evaluation.lists import Score
 from pipeline.evaluation.metrics import GROUPS, Bootstrap, difference, measure, quantile_groups
 from pipeline.evaluation.references import References, references
-from pipeline.files import defined, inputs, replace_csv, replace_json, replace_text, rounded
+from pipeline.files import (
+    defined,
+    inputs,
+    read_json,
+    replace_csv,
+    replace_json,
+    replace_text,
+    rounded,
+)
+from pipeline.files.stage import run_stage
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
 from pipeline.recommender.grades import gains
 from pipeline.recommender.lists import Lists, load_lists
@@ -185,16 +193,28 @@ def noise_floor(download: Path) -> dict[str, float]:
     Args:
         download: metrics/download.json.
     """
-    facts = json.loads(download.read_text(encoding="utf-8"))
+    facts = read_json(download)
     return {"noise_floor": facts["noise_floor"]} if "noise_floor" in facts else {}
+
+
+def learning_curve(path: Path) -> pd.DataFrame:
+    """Read the learning curve that train wrote: epoch, train_mse, valid_mse.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        return pd.read_csv(path)[["epoch", "train_mse", "valid_mse"]].astype(float)
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error}); `dvc repro` makes it anew.") from error
 
 
 def main() -> None:
     """Run the stage on the settings in params.yaml."""
     config = load()
-    inputs(FEATURES / "test.parquet", PLOTS / "learning_curve.csv", METRICS / "download.json")
+    inputs(FEATURES, PLOTS / "learning_curve.csv", METRICS / "download.json")
     trained, scale = model_digest(MODEL), read_scale(MODEL)
-    curve = pd.read_csv(PLOTS / "learning_curve.csv")
+    curve = learning_curve(PLOTS / "learning_curve.csv")
     # Small matrix products: with two BLAS threads and a busy core they take ten times as long.
     with runs.run(config, trained) as run, threadpool_limits(1):
         results = evaluate(config.evaluate, FEATURES, MODEL)

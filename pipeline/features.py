@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from ibis import _
 
 from pipeline.config import load
-from pipeline.errors import run_stage
 from pipeline.files import inputs, replacing
+from pipeline.files.stage import run_stage
 from pipeline.paths import CLEAN, FEATURES
 from pipeline.settings.sections import Features
 from pipeline.tables.earlier import with_blocks

@@ -1,14 +1,12 @@
 """Print the figures of the model and its baselines, and where outputs are; ends ``make repro``."""
 
-import json
-
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.artifact.folder import SETTINGS
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.evaluation.labels import NAMES
-from pipeline.files import ends
+from pipeline.files import ends, read_json
 from pipeline.paths import METRICS, MODEL
 
 WHERE = """\
@@ -24,8 +22,7 @@ def main() -> None:
     path, settings = METRICS / "evaluate.json", MODEL / SETTINGS
     if not (path.exists() and settings.exists()):
         raise UserError(f"{path}: no figures yet; `dvc repro` makes them.")
-    figures = json.loads(path.read_text(encoding="utf-8"))
-    model = json.loads(settings.read_text(encoding="utf-8"))["model"]
+    figures, model = read_json(path), read_json(settings)["model"]
     name = "_".join(part for part in ("wide", "deep") if model[part])
     table = Table(title=f"{figures['n']:,} test ratings")
     for column in ("", "MSE", "RMSE", "95 % interval of the MSE"):

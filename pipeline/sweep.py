@@ -13,8 +13,10 @@ import os
 import shutil
 import sys
 import traceback
+from pathlib import Path
 
 import hydra
+from filelock import FileLock
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -25,10 +27,11 @@ from pipeline.compose import PLUGINS
 from pipeline.config import check
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import replace_text
+from pipeline.files.stage import alone
 from pipeline.paths import PARAMS, ROOT
 from pipeline.sweeps import runs, stage_cache
 from pipeline.sweeps.pruning import PrunedError, watching
-from pipeline.tracking.objective import named
+from pipeline.tracking.objective import Objective, named
 from pipeline.tracking.origin import SWEEP_RUN
 from pipeline.tracking.store import check_environment
 
@@ -75,19 +78,31 @@ def work(overrides: list[str], settings: DictConfig) -> float:
     identity, keys = identified(settings)
     callback = HydraConfig.get().callbacks["mlflow"]
     by = named(callback.objective)
-    earlier = runs.earlier_value(identity, by)
-    if earlier is not None:
-        return by.loss(earlier)
+    JOBS.mkdir(parents=True, exist_ok=True)
+    with FileLock(JOBS / f"{identity}.lock"):  # the same sweep may run twice at once
+        value = runs.earlier_value(identity, by)
+        if value is None:
+            with contextlib.chdir(folder_of(identity)), runs.child(overrides, identity):
+                value = result(settings, keys, by, callback.pruner)
+            shutil.rmtree(JOBS / identity)  # its results are in MLflow
+    return by.loss(value)
+
+
+def folder_of(identity: str) -> Path:
+    """Return the folder that a job works in; an earlier call may have left a checkpoint there."""
+    folder = JOBS / identity
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def result(
+    settings: DictConfig, keys: dict[str, str], by: Objective, pruner: DictConfig | None
+) -> float:
+    """Run the stages in the present folder; return the figure that ranks the job."""
     from pipeline import evaluate, train
 
-    folder = JOBS / identity
-    folder.mkdir(parents=True, exist_ok=True)
     curve = "draws_valid_mse" if settings.get("posterior") else "valid_mse"
-    with (
-        contextlib.chdir(folder),
-        runs.child(overrides, identity),
-        watching(callback.pruner, curve),
-    ):
+    with alone(), watching(pruner, curve):
         check(settings)
         replace_text(PARAMS, OmegaConf.to_yaml(settings, resolve=True))
         stage_cache.provide(keys)
@@ -96,11 +111,10 @@ def work(overrides: list[str], settings: DictConfig) -> float:
             evaluate.main()
         except PrunedError as pruned:
             value = pruned.best
-    shutil.rmtree(folder)  # its results are in MLflow
     import keras  # here, as pipeline.model must configure TensorFlow before
 
     keras.utils.clear_session()  # frees the memory of this job's graphs
-    return by.loss(value)
+    return value
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from pipeline.artifact.scale import training_scale
 from pipeline.artifact.similar import save_similar
 from pipeline.artifact.watch import NO_CROSSES, Join, save_join, save_watch
 from pipeline.config import load
-from pipeline.errors import run_stage
 from pipeline.files import inputs, replace_csv, replace_json, replacing, rounded
+from pipeline.files.stage import run_stage
 from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODEL, PLOTS
 from pipeline.recommender.factors import Factors
 from pipeline.recommender.interval_fit import fit_intervals
@@ -46,7 +46,7 @@ LEARNED = ("train", "valid", "watched")  # tables whose change makes another mod
 def main() -> dict[str, float]:
     """Run the stage on params.yaml; return the metrics of the last epoch, unrounded."""
     config = load()  # reports mistakes before the slow import of TensorFlow
-    inputs(*(FEATURES / f"{name}.parquet" for name in LEARNED))
+    inputs(FEATURES)
     from pipeline.model import use_threads
     from pipeline.model.checkpoint import Checkpoint
     from pipeline.model.network.export import exported

@@ -6,9 +6,10 @@ It needs nothing from data/, and the same settings and tables give the same byte
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -18,7 +19,7 @@ from pipeline.arrays import Array
 from pipeline.artifact.draws import Kept, save_draws
 from pipeline.artifact.scale import Scale, training_scale
 from pipeline.errors import UserError
-from pipeline.files import replace_json
+from pipeline.files import replace_json, seals
 from pipeline.settings.sections import Config
 from pipeline.tables.rows import read_watched
 
@@ -26,6 +27,7 @@ NETWORK = "network.npz"  # the network as plain arrays: answering needs no Tenso
 DRAWS, SETTINGS = "draws.npz", "settings.json"
 TABLES = ("users.parquet", "items.parquet", "titles.parquet", "vocabularies.parquet")
 WATCHED = "watched.arrow"  # titles watched without a rating, sorted by user and item
+T = TypeVar("T")
 RATINGS = "ratings.arrow"  # train and valid, sorted: the ratings of a user are one slice
 
 
@@ -94,37 +96,37 @@ def _mapped(path: Path, *names: str) -> list[Array]:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Read the settings of a model: model, posterior, min_rating, max_rating, rating_step.
-
-    Raises:
-        UserError: ``folder`` holds no model.
-    """
-    if not (folder / SETTINGS).exists():
-        raise UserError(f"{folder.resolve()}: no trained model here; `dvc repro` makes one.")
+    """Read the settings of a model: model, posterior, min_rating, max_rating, rating_step."""
     settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     return settings
 
 
 def read_scale(folder: Path) -> Scale:
-    """Read the scale of the ratings that a model learned.
-
-    Raises:
-        UserError: ``folder`` holds no model.
-    """
+    """Read the scale of the ratings that a model learned."""
     settings = read_settings(folder)
     return Scale(*(settings[name] for name in ("min_rating", "max_rating", "rating_step")))
 
 
 def model_digest(folder: Path) -> str:
-    """Return 16 hexadecimal digits that identify a model: SHA-256 of its file names and bytes.
+    """Return 16 hexadecimal digits that identify a model, of the SHA-256 of its seal.
 
     Raises:
-        UserError: ``folder`` holds no model.
+        UserError: ``folder`` holds no model, or a file of it is damaged.
     """
-    read_settings(folder)
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with file.open("rb") as data:
-            content = hashlib.file_digest(data, "sha256").hexdigest()
-        digest.update(f"{file.relative_to(folder)}\0{content}\0".encode())
-    return digest.hexdigest()[:16]
+    _find(folder)
+    return hashlib.sha256(seals.check(folder).encode()).hexdigest()[:16]
+
+
+def load_whole(folder: Path, load: Callable[[], T]) -> T:
+    """Load a model with ``load`` if no file of it is damaged, and all are of the same model.
+
+    Raises:
+        UserError: ``folder`` holds no model, or a file of it is damaged.
+    """
+    _find(folder)
+    return seals.whole(folder, load)
+
+
+def _find(folder: Path) -> None:
+    if not any((folder / name).exists() for name in (SETTINGS, seals.SEAL)):
+        raise UserError(f"{folder.resolve()}: no trained model here; `dvc repro` makes one.")

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from pipeline.evaluation.labels import NAMES
 from pipeline.evaluation.leaks import MAX_GAIN, MIN_RATIO
 from pipeline.evaluation.metrics import MIN_USERS
 from pipeline.evaluation.segments import TABLES
-from pipeline.files import ends
+from pipeline.files import ends, read_json
 from pipeline.settings.sections import Config
 
 FIGURES = {  # name: title, unit, meaning
@@ -89,10 +88,7 @@ def page(
     )
     environment.filters["png"] = _png
     environment.filters["count"] = lambda value: f"{value:,}"
-    stages = {
-        name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8"))
-        for name in ("clean", "train")
-    }
+    stages = {name: read_json(metrics / f"{name}.json") for name in ("clean", "train")}
     return environment.get_template("report.html.j2").render(
         config=config,
         settings=OmegaConf.to_yaml(OmegaConf.create(asdict(config))),

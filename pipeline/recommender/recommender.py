@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pipeline.arrays import Array, Ints, highest
+from pipeline.artifact.folder import load_whole
 from pipeline.artifact.intervals import load_intervals
 from pipeline.errors import UserError
 from pipeline.recommender.catalogue import Catalogue
@@ -40,10 +41,13 @@ class Recommender:
         on_lists: what they have on their lists.
 
     Raises:
-        UserError: ``folder`` holds no model.
+        UserError: ``folder`` holds no model, or a file of it is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
+        load_whole(folder, lambda: self._load(folder))
+
+    def _load(self, folder: Path) -> None:
         self.scorer = Scorer(folder)
         self.lists = load_lists(folder, self.scorer)
         self.catalogue = Catalogue(folder)

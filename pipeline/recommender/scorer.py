@@ -58,9 +58,6 @@ class Scorer:
         neighbours: what similar titles add to all scores; None if the model has none.
         pool, blas: threads that share the titles, and the control that keeps BLAS from starting
             more threads within each.
-
-    Raises:
-        UserError: ``folder`` holds no model.
     """
 
     def __init__(self, folder: Path) -> None:

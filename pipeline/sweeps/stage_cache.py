@@ -6,6 +6,7 @@ the dependencies and params that dvc.yaml lists for the stage, and the key of th
 """
 
 import hashlib
+import shutil
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.files import replacing
+from pipeline.errors import UserError
+from pipeline.files import replacing, seals
 from pipeline.paths import ROOT
 from pipeline.tracking.runs import digest as file_digest
 
@@ -63,7 +65,7 @@ def provide(keys: dict[str, str], root: Path = ROOT) -> None:
         entry = root / CACHE / name / key
         entry.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry}.lock"):  # another job may build the same entry
-            if not entry.exists():
+            if not usable(entry):
                 import_module(f"pipeline.{name}").main()
                 with replacing(entry) as folder:
                     for path in paths:
@@ -73,6 +75,19 @@ def provide(keys: dict[str, str], root: Path = ROOT) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             path.symlink_to(entry / path)
+
+
+def usable(entry: Path) -> bool:
+    """Whether an entry is there and whole; say so and remove it if it is damaged."""
+    if not entry.exists():
+        return False
+    try:
+        seals.check(entry)
+    except UserError as error:
+        print(f"{error} It is built again now.", flush=True)
+        shutil.rmtree(entry)
+        return False
+    return True
 
 
 def digest(path: Path) -> str:

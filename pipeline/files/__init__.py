@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,29 +10,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError
+from pipeline.files import seals
+from pipeline.paths import CLEAN, FEATURES, MODEL
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SEALED = (CLEAN, FEATURES, MODEL)  # raw files may be edited by hand to try something
 DIGITS = 4  # decimals of figures in git; machines of different kinds differ in later ones
 
 
 def inputs(*paths: Path) -> None:
-    """Refuse to start a stage before its inputs are there.
+    """Refuse to start a stage before its inputs are there, and sealed folders whole.
 
     Raises:
-        UserError: a path is missing.
+        UserError: a path is missing, or damaged.
     """
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} is missing; `dvc repro` runs the stages that make it.")
+        if path in SEALED:
+            seals.check(path)
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path, sealed: bool = True) -> Iterator[Path]:
     """Yield an empty folder that replaces ``folder`` when the block ends.
 
     If the block raises or the process dies, ``folder`` keeps its previous contents.
+
+    Args:
+        folder: the folder to replace.
+        sealed: whether damage to its files is to be found later, by ``pipeline.files.seals``.
     """
     new, old = (folder.with_name(f".{folder.name}.{age}") for age in ("new", "old"))
     for leftover in (new, old):
@@ -39,9 +49,14 @@ def replacing(folder: Path) -> Iterator[Path]:
     new.mkdir(parents=True)
     try:
         yield new
+        if sealed:
+            seals.seal(new)
+        for path in (*new.rglob("*"), new):
+            flush(path)
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
+        flush(folder.parent)
     finally:
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -56,9 +71,23 @@ def replacing_file(path: Path) -> Iterator[Path]:
     new = path.with_name(f".new.{path.name}")
     try:
         yield new
+        flush(new)
         new.replace(path)
+        flush(path.parent)
     finally:
         new.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk.
+
+    Before a rename: after a power cut, a name could else stand for an empty file.
+    """
+    place = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 @contextmanager
@@ -87,6 +116,19 @@ def replace_text(path: Path, text: str) -> None:
 def replace_json(path: Path, value: Any) -> None:
     """Write ``value`` to ``path`` as indented JSON, so that git shows changes line by line."""
     replace_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read what ``replace_json`` wrote.
+
+    Raises:
+        UserError: the file is missing, or is no JSON.
+    """
+    inputs(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); `dvc repro` makes it anew.") from error
 
 
 def defined(value: Any) -> Any:

@@ -1,0 +1,118 @@
+"""Running a stage: alone in its working directory, and orderly at its end, whatever ends it."""
+
+import argparse
+import errno
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Never
+
+from filelock import FileLock, Timeout
+
+from pipeline.errors import exit_on_user_error
+from pipeline.paths import DATA
+
+LOCK, OWNER = DATA / ".stage.lock", DATA / ".stage.owner"
+SCRATCH = DATA / ".scratch"
+RESTORE = (
+    "DVC removed this stage's previous outputs before it ran. `dvc checkout` brings the data and "
+    "the model back, `git restore metrics` the committed metrics; `dvc repro` with the previous "
+    "settings brings all of them back from DVC's cache."
+)
+ADVICE = {  # what a user can do about what the system refuses
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EFBIG: "raise the limit on the size of files (`ulimit -f`)",
+    errno.EROFS: "use a file system that can be written",
+    errno.EACCES: "check the permissions",
+    errno.EPERM: "check the permissions",
+    errno.EIO: "check the disk",
+    errno.EMFILE: "raise the limit on open files (`ulimit -n`)",
+    errno.ENOMEM: "see docs/operations.md, Memory and time",
+}
+
+
+def run_stage(main: Callable[[], object], description: str | None) -> None:
+    """Run the ``main`` of a stage as a command with no options but ``--help``.
+
+    If the stage fails or is stopped while DVC runs it, the last line says how to restore its
+    previous outputs. SIGTERM stops it in the same order as Ctrl-C.
+    """
+    formatter = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=description, formatter_class=formatter).parse_args()
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        with alone():
+            exit_on_user_error(main)
+    except KeyboardInterrupt:
+        sys.exit("interrupted" + (f". {RESTORE}" if _under_dvc() else ""))
+    except SystemExit as ended:
+        sys.exit(f"{ended.code}\n{RESTORE}" if ended.code and _under_dvc() else ended.code)
+    except (OSError, MemoryError) as error:
+        if (said := refused(error)) is None:
+            _restore()
+            raise
+        sys.exit(f"error: {said}" + (f"\n{RESTORE}" if _under_dvc() else ""))
+    except BaseException:
+        _restore()
+        raise
+
+
+def refused(error: BaseException) -> str | None:
+    """Say what the system refused, and what to do; None if the error is of another kind."""
+    if isinstance(error, MemoryError):
+        return f"the memory is full ({error}); {ADVICE[errno.ENOMEM]}."
+    number = error.errno if isinstance(error, OSError) else None
+    if number not in ADVICE or number is None:
+        return None
+    assert isinstance(error, OSError)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{os.strerror(number)}; {ADVICE[number]}, then run the same command again."
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Work in this directory while no other stage does, with a folder for temporary files.
+
+    Another may be one that goes on after the `dvc repro` that started it was killed. The folder is
+    removed at the end; that of a process that was killed, which may hold a copy of the model, here.
+    """
+    DATA.mkdir(exist_ok=True)
+    lock = FileLock(LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        owner = OWNER.read_text(encoding="utf-8") if OWNER.exists() else "another process"
+        print(f"waiting for {owner}, which works in this folder", file=sys.stderr, flush=True)
+        lock.acquire()
+    scratch, before = SCRATCH.absolute(), tempfile.tempdir
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        OWNER.write_text(f"{Path(sys.argv[0]).stem} (process {os.getpid()})", encoding="utf-8")
+        tempfile.tempdir = str(scratch)
+        yield
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(scratch, ignore_errors=True)
+        lock.release()
+
+
+def _stop(_number: int, _frame: FrameType | None) -> Never:
+    raise KeyboardInterrupt
+
+
+def _restore() -> None:
+    if _under_dvc():
+        print(RESTORE, file=sys.stderr)
+
+
+def _under_dvc() -> bool:
+    """Whether DVC runs this stage, and so has removed its previous outputs."""
+    return "DVC_STAGE" in os.environ
