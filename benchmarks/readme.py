@@ -1,4 +1,4 @@
-"""Write benchmark results into docs/benchmarks.md, each between two markers."""
+"""Write benchmark results into docs/benchmarks.md or another document, between two markers."""
 
 import json
 from collections.abc import Callable
@@ -41,6 +41,6 @@ def updated(text: str, name: str, table: Table) -> str:
     return insert(text, name, table(json.loads(results(name).read_text(encoding="utf-8"))))
 
 
-def rewrite(name: str, table: Table) -> None:
-    """Rewrite the document with the stored results of a benchmark."""
-    replace_text(DOCUMENT, updated(DOCUMENT.read_text(encoding="utf-8"), name, table))
+def rewrite(name: str, table: Table, document: Path = DOCUMENT) -> None:
+    """Rewrite a document with the stored results of a benchmark."""
+    replace_text(document, updated(document.read_text(encoding="utf-8"), name, table))

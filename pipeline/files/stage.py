@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Never
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import exit_on_user_error
+from pipeline.errors import UserError, exit_on_user_error
 from pipeline.paths import DATA
 
 LOCK, OWNER = DATA / ".stage.lock", DATA / ".stage.owner"
@@ -36,6 +37,7 @@ ADVICE = {  # what a user can do about what the system refuses
     errno.EMFILE: "raise the limit on open files (`ulimit -n`)",
     errno.ENOMEM: "see docs/operations.md, Memory and time",
 }
+LATER = "The same command then goes on."
 
 
 def run_stage(main: Callable[[], object], description: str | None) -> None:
@@ -54,26 +56,33 @@ def run_stage(main: Callable[[], object], description: str | None) -> None:
         sys.exit("interrupted" + (f". {RESTORE}" if _under_dvc() else ""))
     except SystemExit as ended:
         sys.exit(f"{ended.code}\n{RESTORE}" if ended.code and _under_dvc() else ended.code)
-    except (OSError, MemoryError) as error:
+    except BaseException as error:
         if (said := refused(error)) is None:
             _restore()
             raise
         sys.exit(f"error: {said}" + (f"\n{RESTORE}" if _under_dvc() else ""))
-    except BaseException:
-        _restore()
-        raise
 
 
-def refused(error: BaseException) -> str | None:
-    """Say what the system refused, and what to do; None if the error is of another kind."""
+def refused(error: BaseException | None) -> str | None:
+    """Say what the system or a UserError refused, and what to do; None for errors of other kinds.
+
+    Where an error led to others, such as a full disk to a run that could not be closed, it is the
+    one that came first.
+    """
+    if error is None:
+        return None
+    if first := refused(error.__cause__ or error.__context__):
+        return first
+    if isinstance(error, UserError):
+        return str(error)
     if isinstance(error, MemoryError):
         return f"the memory is full ({error}); {ADVICE[errno.ENOMEM]}."
-    number = error.errno if isinstance(error, OSError) else None
-    if number not in ADVICE or number is None:
-        return None
-    assert isinstance(error, OSError)
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{os.strerror(number)}; {ADVICE[number]}, then run the same command again."
+    if isinstance(error, sqlite3.Error):
+        return f"SQLite, which keeps the runs of MLflow: {error}. {LATER}"
+    if isinstance(error, OSError) and error.errno in ADVICE:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{os.strerror(error.errno)}; {ADVICE[error.errno]}. {LATER}"
+    return None
 
 
 @contextmanager

@@ -101,9 +101,10 @@ class Checkpoint:
         Raises:
             one of DAMAGE: a file cannot be used.
         """
-        if not (self.folder / STATE).exists():
-            return
-        names = [STATE, *self._read(STATE)["kept"].tolist()]
+        there = (self.folder / STATE).exists()
+        names = [STATE, *self._read(STATE)["kept"].tolist()] if there else []
+        for later in set(self._names()).difference(names):  # of a step that was killed
+            (self.folder / later).unlink()
         for name in names:
             with zipfile.ZipFile(self.folder / name) as file:
                 damaged = file.testzip()

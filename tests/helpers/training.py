@@ -11,6 +11,7 @@ from pipeline.artifact.folder import write_model
 from pipeline.artifact.similar import SIMILAR, load_similar
 from pipeline.compose import compose
 from pipeline.config import check
+from pipeline.files.seals import seal
 from pipeline.tables.rows import read_pairs
 from pipeline.train import listed_together, ordered, remembered
 
@@ -65,6 +66,7 @@ def train_network(features, folder, *overrides, share=0.9):
     finish(settings, folder, features)
     if (similar := load_similar(folder)) is not None:  # the planted taste leaves nothing to it
         np.savez(folder / SIMILAR, **similar[0]._replace(strength=0.5)._asdict())
+    seal(folder)
     return network
 
 
@@ -76,4 +78,5 @@ def renamed(models, folder, name):
         ids = pa.array([None, *map(name, rows[key].to_pylist()[1:])])
         rows = rows.set_column(rows.column_names.index(key), key, ids)
         pq.write_table(rows, folder / f"{table}.parquet")
+    seal(folder)
     return folder

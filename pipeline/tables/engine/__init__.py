@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import ibis
 from ibis.backends import BaseBackend
 
-from pipeline.paths import DATA
 from pipeline.settings.sections import Duckdb, Pyspark
 
 
@@ -80,8 +79,7 @@ def connect(settings: Duckdb | Pyspark) -> Iterator[Engine]:
         return
     from pipeline.tables.engine.duckdb import DuckDB
 
-    DATA.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=DATA, prefix=".spill-") as spill:
+    with tempfile.TemporaryDirectory(prefix="spill-") as spill:
         engine = DuckDB(settings, spill)
         try:
             yield engine
