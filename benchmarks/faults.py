@@ -160,7 +160,7 @@ def writes(stages: Stages, stage: str, work: Path) -> dict[str, Any]:
 
 def repro(clone: Path) -> subprocess.Popen[str]:
     """Start ``dvc repro`` in a session of its own; it takes no earlier result from a cache."""
-    output = (clone / ".dvc" / "tmp" / "repro").open("w")
+    output = (clone.parent / "repro").open("w")
     command = [sys.executable, "-m", "dvc", "repro", "--no-run-cache"]
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW"))}
     clean["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), clean["PATH"]])
@@ -197,7 +197,7 @@ def killed(clone: Path, draws: random.Random, whole: dict[str, bytes], longest: 
     end = repro(clone)
     wrong = []
     if end.wait():
-        wrong.append(f"dvc repro fails: {(clone / '.dvc/tmp/repro').read_text()[-300:]}")
+        wrong.append(f"dvc repro fails: {(clone.parent / 'repro').read_text()[-300:]}")
     if contents(clone, *STAGES) != whole:
         wrong.append("other bytes")
     return wrong + [f"left behind: {name}" for name in left_behind(clone)]

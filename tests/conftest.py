@@ -22,11 +22,17 @@ settings.register_profile(
 settings.load_profile("default")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Mark what runs in a clone as slow: whole stages, servers, browsers. It comes first.
+
+    The long table of faults runs only where ``-m`` asks for it.
 
     Two workers end at about the same time when the short files are last.
     """
+    if "faults" not in config.option.markexpr:
+        long = [item for item in items if item.get_closest_marker("faults")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
     for item in items:
         if "clone" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
