@@ -34,6 +34,7 @@ from pipeline.evaluation.metrics import GROUPS, Bootstrap, difference, measure, 
 from pipeline.evaluation.references import References, references
 from pipeline.files import defined, inputs, replace_csv, replace_json, replace_text, rounded
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
+from pipeline.plots import without_markup
 from pipeline.recommender.grades import gains
 from pipeline.recommender.lists import Lists, load_lists
 from pipeline.recommender.scorer import Scorer
@@ -206,7 +207,7 @@ def main() -> None:
         if champion.has_model(run.info.run_id):  # a run that this stage opened has none
             champion.challenge(config, run, results.tested)
     for name, table in results.tables.items():
-        replace_csv(PLOTS / f"{name}.csv", table)
+        replace_csv(PLOTS / f"{name}.csv", without_markup(table))
     replace_json(METRICS / "evaluate.json", rounded(results.figures))
     replace_text(REPORT, page)
 
