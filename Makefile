@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro quick test ui app params lock clone
+.PHONY: help repro quick test ui app params lock audit clone
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -36,6 +36,12 @@ lock: .venv/tested ## choose the versions in both lock files again from pyprojec
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group dev --all-extras --constraint requirements.lock \
 		--output-file requirements-dev.lock
+
+# Not a part of `test`: an advisory of today would fail the commit of yesterday. uv runs it in an environment of
+# its own; --strict also fails on a package that could not be looked up, as without a network.
+AUDIT = uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes
+audit: .venv/tested ## look up known vulnerabilities of all locked versions (asks pypi.org)
+	$(AUDIT) -r requirements.lock -r requirements-dev.lock
 
 clone: # DVC needs the clone; a ZIP file of the repository has none
 	@test -e .git || { echo "error: this folder is no git clone, which DVC needs;\

@@ -36,6 +36,8 @@ def load(path: Path = PARAMS) -> Config:
         settings = OmegaConf.load(path)
     except Exception as error:
         raise UserError(f"{path} is not readable as YAML: {error}. {RETURN}") from error
+    if "${" in str(OmegaConf.to_container(settings)):  # it could tell variables, such as keys
+        raise UserError(f"{path}: ${{…}} belongs in conf/; here are plain values. {RETURN}")
     try:
         config = check(settings)
     except UserError as error:

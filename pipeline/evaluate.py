@@ -42,6 +42,7 @@ from pipeline.files import (
 )
 from pipeline.files.stage import run_stage
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
+from pipeline.plots import without_markup
 from pipeline.recommender.grades import gains
 from pipeline.recommender.lists import Lists, load_lists
 from pipeline.recommender.scorer import Scorer
@@ -226,7 +227,7 @@ def main() -> None:
         if champion.has_model(run.info.run_id):  # a run that this stage opened has none
             champion.challenge(config, run, results.tested)
     for name, table in results.tables.items():
-        replace_csv(PLOTS / f"{name}.csv", table)
+        replace_csv(PLOTS / f"{name}.csv", without_markup(table))
     replace_json(METRICS / "evaluate.json", rounded(results.figures))
     replace_text(REPORT, page)
 

@@ -1,9 +1,12 @@
 """The common style of all pictures."""
 
+import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#999999"  # distinct for colour-blind readers too
+rcParams["text.parse_math"] = False  # a dollar in the name of a title or genre is a dollar
 
 
 def canvas(title: str, x: str, y: str, height: float = 4.5) -> tuple[Figure, Axes]:
@@ -15,3 +18,8 @@ def canvas(title: str, x: str, y: str, height: float = 4.5) -> tuple[Figure, Axe
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def without_markup(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of a plot with ‹ for <, as DVC writes names into its page as they are."""
+    return table.replace("<", "\u2039", regex=True)

@@ -31,6 +31,7 @@ from pipeline.files.stage import alone
 from pipeline.paths import PARAMS, ROOT
 from pipeline.sweeps import runs, stage_cache
 from pipeline.sweeps.pruning import PrunedError, watching
+from pipeline.sweeps.targets import check_targets
 from pipeline.tracking.objective import Objective, named
 from pipeline.tracking.origin import SWEEP_RUN
 from pipeline.tracking.store import check_environment
@@ -120,6 +121,7 @@ def result(
 def main() -> None:
     """Run the jobs, and close the sweep's run even if they fail."""
     exit_on_user_error(check_environment)
+    exit_on_user_error(lambda: check_targets(sys.argv[1:]))
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra passes its errors on
     status, failed = "FINISHED", []
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from pipeline.arrays import Array, Floats
 from pipeline.artifact.draws import Kept
@@ -54,7 +55,7 @@ def main() -> dict[str, float]:
     from pipeline.model.posterior.sampler import sample
 
     use_threads(config.train.threads)
-    with runs.run(config):
+    with runs.run(config), threadpool_limits(1):  # shared among threads, sums differ in digits
         digests = {name: runs.digest(FEATURES / f"{name}.parquet") for name in LEARNED}
         identity = [digests, asdict(config)]
         epochs, sweeps = (Checkpoint(CHECKPOINT / part, identity) for part in ("network", "draws"))

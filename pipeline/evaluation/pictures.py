@@ -172,8 +172,7 @@ def embedding_map(points: pd.DataFrame) -> Figure:
         axes.scatter(rows.x, rows.y, size, color=color, label=genre, alpha=0.8, linewidths=0)
     for row in points[points.name != ""].itertuples():
         axes.annotate(
-            str(row.name)[:28], (row.x, row.y), (3, 3), textcoords="offset points", fontsize=6,
-            parse_math=False,
+            str(row.name)[:28], (row.x, row.y), (3, 3), textcoords="offset points", fontsize=6
         )  # fmt: skip
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)

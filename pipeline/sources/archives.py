@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 
 TIMEOUT = 15.0  # seconds to connect, and between two received chunks
 TRIES = 3  # attempts while the connection breaks during the transfer
+LARGE, RATIO = 2**28, 100  # a larger file that is packed tighter is a bomb; ratings are by 3 to 20
 
 
 def download(name: str, fetch: Callable[[], Path], by_hand: str) -> Path:
@@ -73,19 +74,32 @@ def files(place: Path) -> dict[str, Traversable]:
             f"{place} is neither a folder nor a complete zip archive; download it again."
         )
     root = zipfile.Path(place)
-    return {PurePosixPath(name).name: root / name for name in root.root.namelist()}
+    names = [name for name in root.root.namelist() if not name.endswith("/")]
+    return {PurePosixPath(name).name: root / name for name in names}
 
 
 def find(place: Path, *names: str) -> dict[str, Traversable]:
     """Return the files with these names from a folder or zip archive.
 
+    What an archive calls a folder or a link decides nothing: callers say where a file goes, and a
+    link is the text that it consists of.
+
     Raises:
-        UserError: ``place`` is neither, or lacks one of the files.
+        UserError: ``place`` is neither, or lacks one of the files, or one is a bomb.
     """
     present = files(place)
     missing = [name for name in names if name not in present]
     if missing:
         raise UserError(f"{place}: no {', '.join(missing)} in it; check dataset.path.")
+    for file in (present[name] for name in names):
+        if isinstance(file, zipfile.Path):
+            packed = file.root.getinfo(file.at)
+            if packed.file_size > max(LARGE, RATIO * packed.compress_size):
+                raise UserError(
+                    f"{file} would take {packed.file_size:,} bytes, more than {RATIO} times what "
+                    "it is packed into. No file of ratings is like that: get it elsewhere, or "
+                    "unpack it yourself and set dataset.path to the folder."
+                )
     return {name: present[name] for name in names}
 
 
@@ -126,10 +140,12 @@ def reading(file: Traversable) -> Iterator[Any]:
     """Open a file, possibly in an archive, in binary mode.
 
     Raises:
-        UserError: the archive is damaged.
+        UserError: the archive is damaged, encrypted or packed in a way that Python does not know.
     """
     try:
         with file.open("rb") as data:
             yield data
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UserError(f"{file} is damaged: {error}; download it again.") from error
+    except RuntimeError as error:
+        raise UserError(f"{file} cannot be unpacked: {error}. Unpack it yourself.") from error

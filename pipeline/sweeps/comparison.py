@@ -60,7 +60,7 @@ def print_jobs(jobs: pd.DataFrame, by: Objective) -> None:
         table.add_column(str(name), justify="right", overflow="fold")
     for row in jobs.itertuples(index=False):
         table.add_row(*map(_cell, row))
-    Console().print(table)
+    Console(markup=False).print(table)  # [grades] is a list, not a style
 
 
 def _cell(value: object) -> str:

@@ -43,7 +43,7 @@ def mal_2023(path=None):
 
 
 def movielens_1m(path=None, url="", split=None):
-    digest = f"md5:{hashlib.md5(ML_ZIP).hexdigest()}"
+    digest = f"md5:{hashlib.md5(ML_ZIP, usedforsecurity=False).hexdigest()}"
     path = path and str(path)  # None stays None
     return movielens.Settings("movielens", 1, 5, WATCH, path, url, digest, split)
 

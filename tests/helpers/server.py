@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         if status != 200:
             self.send_error(status)
             return
-        digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+        digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         if fault in ("wrong", "corrupt"):
             body = bytes(len(body))
         body = body[start:]

@@ -1,6 +1,7 @@
 """The model as MLflow serves it: loaded without this repository, and queried over HTTP."""
 
 import json
+import pickle
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -79,6 +80,18 @@ def test_the_stored_model_needs_neither_this_repository_nor_tensorflow(stored, t
     done = python("-c", program, stored[0], str(ROOT), cwd=tmp_path, MLFLOW_TRACKING_URI=stored[1])
     assert done.returncode == 0, done.output
     assert len(done.stdout.splitlines()) == 4, done.output
+
+
+def test_nothing_in_the_stored_model_is_pickled(stored):
+    folder = Path(mlflow.artifacts.download_artifacts(stored[0], tracking_uri=stored[1]))
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    plain = {".arrow", ".css", ".j2", ".json", ".npz", ".parquet", ".py", ".txt", ".yaml", ""}
+    assert {file.suffix for file in files} <= plain
+    for file in files:
+        assert file.read_bytes()[:1] != pickle.PROTO, file
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as arrays:
+                assert all(arrays[name].dtype != object for name in arrays.files)
 
 
 def test_the_model_has_a_signature_an_example_and_exact_requirements(loaded, stored):

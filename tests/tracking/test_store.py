@@ -102,7 +102,8 @@ def test_a_server_that_is_not_there_is_noticed_at_once_and_one_that_listens_pass
         check_environment()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:secret@127.0.0.1:{port}/prefix")
+        address = f"http://user:secret@127.0.0.1:{port}/prefix"  # pragma: allowlist secret
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         check_environment()
 
 
@@ -115,7 +116,8 @@ def test_hosted_stores_are_left_to_their_clients(monkeypatch, uri):
 
 
 def test_the_password_of_a_server_is_not_told(monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:secret@127.0.0.1:{free_port()}")
+    address = f"http://user:secret@127.0.0.1:{free_port()}"  # pragma: allowlist secret
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     with pytest.raises(UserError) as error:
         check_environment()
     assert "secret" not in str(error.value)
