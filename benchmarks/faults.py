@@ -13,7 +13,6 @@ The results go to benchmarks/results/faults.json, and from there to a table in d
 import contextlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -25,6 +24,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import psutil
 
 from benchmarks import arguments, readme
@@ -183,7 +183,9 @@ def kill(process: subprocess.Popen[str], target: str) -> None:
                     child.kill()
 
 
-def killed(clone: Path, draws: random.Random, whole: dict[str, bytes], longest: float) -> list[str]:
+def killed(
+    clone: Path, draws: np.random.Generator, whole: dict[str, bytes], longest: float
+) -> list[str]:
     """Kill ``dvc repro`` ROUND times at random moments, then let it end; say what is wrong."""
     for name in (name for stage in STAGES for name in OUTPUTS[stage]):
         path = clone / name
@@ -192,7 +194,7 @@ def killed(clone: Path, draws: random.Random, whole: dict[str, bytes], longest: 
         process = repro(clone)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(draws.uniform(0, longest))
-        kill(process, draws.choice(TARGETS))
+        kill(process, str(draws.choice(TARGETS)))
         process.wait()
     end = repro(clone)
     wrong = []
@@ -208,7 +210,7 @@ def kills(clone: Path, number: int) -> dict[str, Any]:
     start = time.monotonic()
     repro(clone).wait()
     longest, whole = time.monotonic() - start, contents(clone, *STAGES)
-    draws, wrong = random.Random(0), []
+    draws, wrong = np.random.default_rng(0), list[str]()
     for turn in range(0, number, ROUND):
         wrong += [
             f"after kill {turn + ROUND}: {one}" for one in killed(clone, draws, whole, longest)

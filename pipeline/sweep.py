@@ -25,9 +25,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.compose import PLUGINS
 from pipeline.config import check
-from pipeline.errors import UserError, exit_on_user_error
+from pipeline.errors import exit_on_user_error
 from pipeline.files import replace_text
-from pipeline.files.stage import alone
+from pipeline.files.stage import alone, refused
 from pipeline.paths import PARAMS, ROOT
 from pipeline.sweeps import runs, stage_cache
 from pipeline.sweeps.pruning import PrunedError, watching
@@ -56,8 +56,10 @@ def job(settings: DictConfig) -> float:
     assert isinstance(overrides, list)
     try:
         return work(overrides, settings)
-    except UserError as error:
-        text = f"error: {' '.join(overrides)}: {error}"
+    except Exception as error:
+        if (said := refused(error)) is None:
+            raise
+        text = f"error: {' '.join(overrides)}: {said}"
         if HydraConfig.get().mode == RunMode.RUN:
             sys.exit(text)
         print(text, file=sys.stderr, flush=True)

@@ -48,7 +48,7 @@ def run_stage(main: Callable[[], object], description: str | None) -> None:
     """
     formatter = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser(description=description, formatter_class=formatter).parse_args()
-    signal.signal(signal.SIGTERM, _stop)
+    stop_on_sigterm()
     try:
         with alone():
             exit_on_user_error(main)
@@ -71,10 +71,10 @@ def refused(error: BaseException | None) -> str | None:
     """
     if error is None:
         return None
-    if first := refused(error.__cause__ or error.__context__):
-        return first
     if isinstance(error, UserError):
         return str(error)
+    if first := refused(error.__cause__ or error.__context__):
+        return first
     if isinstance(error, MemoryError):
         return f"the memory is full ({error}); {ADVICE[errno.ENOMEM]}."
     if isinstance(error, sqlite3.Error):
@@ -113,8 +113,13 @@ def alone() -> Iterator[None]:
         lock.release()
 
 
-def _stop(_number: int, _frame: FrameType | None) -> Never:
-    raise KeyboardInterrupt
+def stop_on_sigterm() -> None:
+    """Let SIGTERM stop this process in the same order as Ctrl-C."""
+
+    def stop(_number: int, _frame: FrameType | None) -> Never:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _restore() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
+from pipeline.files.seals import seal
 from pipeline.recommender.filters import PLANNED, Filters
 from pipeline.recommender.listed import STATUSES, Listed
 from pipeline.recommender.lists import ORDERS, Order
@@ -53,6 +54,7 @@ def series(models, tmp_path_factory):
     names = pa.array([None, *SERIES, "Omega"], "string")
     column = titles.column_names.index("title")
     pq.write_table(titles.set_column(column, "title", names), folder / "titles.parquet")
+    seal(folder)
     return Recommender(folder)
 
 

@@ -10,6 +10,7 @@ from pyarrow.feather import read_table
 
 from pipeline.artifact.draws import load_draws
 from pipeline.errors import UserError
+from pipeline.recommender.recommender import Recommender
 from pipeline.recommender.scorer import Scorer
 from pipeline.tables.entities import read_users
 from pipeline.tables.rows import read_rows
@@ -89,4 +90,4 @@ def test_titles_have_vectors_unless_the_model_is_wide_only(features, tmp_path, n
 
 def test_a_folder_without_a_model_says_how_to_make_one(tmp_path):
     with pytest.raises(UserError, match="no trained model here; `dvc repro` makes one"):
-        Scorer(tmp_path)
+        Recommender(tmp_path)
