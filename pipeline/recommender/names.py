@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -91,6 +92,12 @@ class Names:
     def _keys(self) -> list[str]:
         return list(self._plain)
 
+    @cached_property
+    def _by_length(self) -> tuple[list[int], list[str]]:
+        """The plain names, the shortest first, and their lengths."""
+        keys = sorted(self._keys, key=len)
+        return [len(key) for key in keys], keys
+
     def exact(self, name: str) -> Match | None:
         """Find a title by its exact name, or one that differs in capital letters and spaces."""
         for form, rows in self._exact:
@@ -144,8 +151,10 @@ class Names:
         most = (len(query) >= ONE_SLIP) + (len(query) >= TWO_SLIPS)
         if not most:
             return {}
+        lengths, keys = self._by_length
+        near = slice(bisect_left(lengths, len(query) - most), bisect_right(lengths, len(query) + most))
         found = process.extract(
-            query, self._keys, scorer=OSA.distance, score_cutoff=most, limit=None
+            query, keys[near], scorer=OSA.distance, score_cutoff=most, limit=None
         )
         return {key: slips for key, slips, _ in found if _same_words(query, key)}
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.arrays import Array, Ints, highest
 from pipeline.artifact.intervals import load_intervals
 from pipeline.errors import UserError
+from pipeline.recommender.blas import ONE_THREAD
 from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.details import Details
 from pipeline.recommender.filters import Filters, Seen
@@ -147,8 +148,10 @@ class Recommender:
         Raises:
             UserError: no title may be listed.
         """
-        rows = self._ranked(person, self.allowed(person, filters), number, order)
-        titles = self.described(person, rows, why)
+        allowed = self.allowed(person, filters)
+        with ONE_THREAD:
+            rows = self._ranked(person, allowed, number, order)
+            titles = self.described(person, rows, why)
         if filters.one_per_franchise:
             every = self.allowed(person, filters._replace(one_per_franchise=False))
             more = self.catalogue.franchises.others(rows, every).tolist()
