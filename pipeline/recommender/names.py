@@ -13,6 +13,7 @@ from rapidfuzz.distance import OSA
 
 from pipeline.arrays import Ints
 from pipeline.errors import UserError
+from pipeline.recommender.bounds import NAME
 
 SIMILAR = 60  # similarity in per cent from which a search shows a title
 SUGGESTIONS = 3
@@ -98,8 +99,14 @@ class Names:
         keys = sorted(self._keys, key=len)
         return [len(key) for key in keys], keys
 
+    def prepare(self) -> None:
+        """Compute now what is otherwise computed when it is first needed."""
+        _ = self._exact, self._by_length
+
     def exact(self, name: str) -> Match | None:
         """Find a title by its exact name, or one that differs in capital letters and spaces."""
+        if len(name) > NAME:
+            return None
         for form, rows in self._exact:
             if found := rows.get(form(name)):
                 if len(found) == 1:
@@ -152,7 +159,9 @@ class Names:
         if not most:
             return {}
         lengths, keys = self._by_length
-        near = slice(bisect_left(lengths, len(query) - most), bisect_right(lengths, len(query) + most))
+        near = slice(
+            bisect_left(lengths, len(query) - most), bisect_right(lengths, len(query) + most)
+        )
         found = process.extract(
             query, keys[near], scorer=OSA.distance, score_cutoff=most, limit=None
         )

@@ -70,7 +70,7 @@ class Recommender:
         row = user_row(self.users, self._names, query) if names else self.users.find(query)
         if not row:
             raise UserError(
-                f"no user has the id or name {query!r}. For somebody who is not in the data, bring "
+                f"no user has the id or name {query[:99]!r}. For somebody who is not in the data, bring "
                 "their ratings."
             )
         _, item, rating = self.on_lists.ratings(row, row)
@@ -122,6 +122,12 @@ class Recommender:
         ignored = np.union1d(also.ignored, away)
         also = also._replace(watched=watched, planned=planned, ignored=ignored)
         return told(self.scorer, person.item[counts], person.rating[counts], also)
+
+    def prepare(self) -> None:
+        """Compute now what is otherwise computed, by each of some threads, when it is needed."""
+        self.catalogue.prepare()
+        if self.scorer.explained.layout.embedding:
+            _ = self._vectors
 
     @cached_property
     def prior_scores(self) -> Array:
