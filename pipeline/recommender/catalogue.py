@@ -119,7 +119,7 @@ class Catalogue:
 
     def name(self, row: int) -> str:
         """Return the name of a title, or its id if it has no name."""
-        return self.names[row] or self.english[row] or f"title {self.ids.of_row[row]}"
+        return self._names.shown[row] or f"title {self.ids.of_row[row]}"
 
     def describe(self, row: int) -> dict[str, Any]:
         """Return anime_id, title, type, year and genres of a title."""

@@ -23,6 +23,7 @@ ONE_SLIP, TWO_SLIPS = 6, 12  # least characters of a name with so many slips
 WORD_SLIPS = 3, 8  # least characters of a word with one slip, and with two
 # What tells one season from the next: "2", "2nd", "II", "R".
 NUMBERS = re.compile(r"\d+|\b(?:\w|[ivx]{2,})\b")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Rows = dict[str, list[int]]  # of each name, most rated first
 
 
@@ -59,6 +60,10 @@ def plain(name: str) -> str:
 class Names:
     """The names of titles.
 
+    Attributes:
+        shown: the original names, or the English ones where there is none, for messages: without
+            the control characters with which a name could steer a terminal.
+
     Args:
         names, english: original and English names, text or None; row 0 is no title.
         raters: numbers of ratings [titles]: of titles with the same name, the most rated counts.
@@ -68,7 +73,8 @@ class Names:
         self, names: Sequence[str | None], english: Sequence[str | None], raters: Ints
     ) -> None:
         self._columns, self._raters = (names, english), raters
-        self._shown = [one or other or "" for one, other in zip(names, english, strict=True)]
+        either = (one or other or "" for one, other in zip(names, english, strict=True))
+        self.shown = [CONTROL.sub(" ", name) for name in either]
 
     def _by(self, form: Callable[[str], str], *columns: Sequence[str | None]) -> Rows:
         rows: dict[str, dict[int, None]] = defaultdict(dict)
@@ -132,14 +138,14 @@ class Names:
         shown = repr(name.strip()[:MAX_LENGTH])
         rows = self._like(name) if len(name) <= MAX_LENGTH else []
         if len(rows) == 1:
-            return Match(rows[0], f"{shown} read as {self._shown[rows[0]]}", likely=True)
+            return Match(rows[0], f"{shown} read as {self.shown[rows[0]]}", likely=True)
         if rows:
-            several = "; ".join(self._shown[row] for row in rows[:SUGGESTIONS])
+            several = "; ".join(self.shown[row] for row in rows[:SUGGESTIONS])
             raise UserError(
                 f"no title is called {shown}, and these are equally similar: {several}."
             )
         found = self.search(name, SUGGESTIONS, 0) if suggest else []
-        similar = "; ".join(self._shown[row] for row in found)
+        similar = "; ".join(self.shown[row] for row in found)
         advice = f"; the most similar names are {similar}" if similar else ""
         raise UserError(f"no title is called {shown}{advice}.")
 

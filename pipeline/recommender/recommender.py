@@ -70,8 +70,8 @@ class Recommender:
         row = user_row(self.users, self._names, query) if names else self.users.find(query)
         if not row:
             raise UserError(
-                f"no user has the id or name {query[:99]!r}. For somebody who is not in the data, bring "
-                "their ratings."
+                f"no user has the id or name {query[:99]!r}. For somebody who is not in the data, "
+                "bring their ratings."
             )
         _, item, rating = self.on_lists.ratings(row, row)
         _, watched = self.on_lists.watched(row, row)
