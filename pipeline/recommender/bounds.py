@@ -23,6 +23,10 @@ SEARCHES = 5000  # names that no title has exactly, which are searched by likene
 WORDS = 1000  # genres, types or ignored titles
 BODY = 32 * 2**20  # bytes of a request: 100,000 pairs are 4 MB
 VALUES = 2_000_000  # in a Parquet file
+LINES = 50_000  # of a CSV with a list
+HEADER = 20_000  # characters of its first line
+SIGNS = 2_000_000  # "<", "&", "{" or "[" in a list: exports have up to 50 for each title
+KEYS = 1000  # different ones of the objects of a list in JSON
 NAME = 1000  # characters of a name: no title has so many
 
 LARGE_SECONDS = 1.0  # of work from which a request is large
