@@ -121,7 +121,11 @@ def test_a_file_that_cannot_be_used_is_explained_in_one_sentence(tmp_path, data,
 
 def test_many_damaged_names_cost_no_more_than_their_titles(tmp_path):
     entry = b"<anime><series_title>\xff</series_title></anime>"
-    data = b"<m>" + entry * 15_000 + b"<anime><series_title>Monster</series_title></anime></m>"
+    data = (
+        b'<?xml version="1.0" encoding="UTF-8"?><m>'
+        + entry * 15_000
+        + b"<anime><series_title>Monster</series_title></anime></m>"
+    )
     brought = parse("list", data, SCALE)
     assert [entry.name for entry in brought.entries] == ["Monster"]
     assert len(brought.skipped) == 15_000
