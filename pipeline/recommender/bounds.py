@@ -25,7 +25,8 @@ BODY = 32 * 2**20  # bytes of a request: 100,000 pairs are 4 MB
 VALUES = 2_000_000  # in a Parquet file
 LINES = 50_000  # of a CSV with a list
 HEADER = 20_000  # characters of its first line
-SIGNS = 2_000_000  # "<", "&", "{" or "[" in a list: exports have up to 50 for each title
+SIGNS = 2_000_000  # of each of < & { [ in a list: exports have up to 50 for each title
+ATTRIBUTES = 100_000  # of XML, which exports do not have
 KEYS = 1000  # different ones of the objects of a list in JSON
 NAME = 1000  # characters of a name: no title has so many
 

@@ -108,6 +108,7 @@ def test_a_number_below_the_scale_stands_for_no_rating_and_one_on_it_is_a_rating
         ),
         (b"<m>" + b"<![CDATA[" * 1_000_000, "unclosed CDATA section"),
         (b"<m>" + b"<anime " * 1_000_000, "cannot be read as XML"),
+        (b"<m " + b'a="1" ' * 100_001 + b"/>", 'more than 100,000 times "="'),
         (b"<m>" + b"<anime><a>" * 30_000, "a list of 20,001 titles: at most 20,000"),
         (gzip.compress(b" " * (65 * 2**20), mtime=0), "is larger than 64 MiB"),
     ],

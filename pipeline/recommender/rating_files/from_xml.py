@@ -10,7 +10,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import UserError
-from pipeline.recommender.bounds import check_entries
+from pipeline.recommender.bounds import ATTRIBUTES, check_entries
 from pipeline.recommender.rating_files.decode import BAD
 from pipeline.recommender.rating_files.raw import Raw, Rows, id_text, text
 
@@ -33,6 +33,8 @@ def from_xml(name: str, content: str) -> Rows:
     Raises:
         UserError: it has no titles, or entities of its own.
     """
+    if content.count("=") > ATTRIBUTES:
+        raise UserError(f'{name} has more than {ATTRIBUTES:,} times "=": no list in XML has.')
     content = _mended(content)
     notes = list[str]()
     try:
