@@ -126,7 +126,8 @@ class Size(NamedTuple):
     def seconds(self) -> float:
         """Return about how long it takes."""
         entries = sum(self.brought)
-        listed = self.lists * (0.02 + 3e-4 * self.titles) + (3 if self.varied else 0)
+        compared = 4e-6 * self.titles**2 if self.varied else 0.0
+        listed = self.lists * (0.02 + 3e-4 * self.titles + compared)
         reasons = 2e-7 * self.titles * entries
         return 4e-5 * self.pairs + listed + 0.1 * len(self.brought) + 3e-4 * entries + reasons
 

@@ -10,6 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from pipeline.recommender.blas import OneThread
+from pipeline.recommender.bounds import LARGE_SECONDS, Size
 from pipeline.recommender.serving import Recommendations
 
 THREADS, EACH = 8, 15
@@ -79,3 +80,21 @@ def test_blas_keeps_to_one_thread_until_the_last_has_left_and_then_has_its_own_a
     assert threads() == {1}, "another is within"
     one.__exit__(None, None, None)
     assert threads() == before
+
+
+@pytest.mark.parametrize(
+    ("size", "large"),
+    [
+        (Size(lists=1, titles=20, varied=True, brought=(500,)), False),
+        (Size(lists=1, titles=1000), False),
+        (Size(lists=10, titles=20), False),
+        (Size(pairs=5000), False),
+        (Size(lists=1, titles=1000, varied=True), True),
+        (Size(lists=500, titles=20), True),
+        (Size(pairs=100_000), True),
+        (Size(lists=1, titles=20, brought=(5000,)), True),
+    ],
+    ids=range(8),
+)
+def test_what_people_ask_every_day_is_no_large_request(size, large):
+    assert (size.seconds() >= LARGE_SECONDS) == large
