@@ -112,7 +112,7 @@ def show(titles: Rows) -> None:
             continue
         ratings = [_rating(one) for one in (title, title.get("other")) if one]
         table.add_row(str(rank), _named(title), *ratings, _reasons(title))
-    Console().print(table)
+    Console(emoji=False).print(table)  # ":smile:" in a name is text
 
 
 def _named(title: dict[str, Any]) -> str:

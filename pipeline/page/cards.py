@@ -46,6 +46,11 @@ def card_for_two(rank: int, title: Title, scale: Scale) -> str:
     return f'<div class="card">{about}<div class="outlook">{people}</div></div>'
 
 
+def line(title: Title, what: str) -> str:
+    """Name a title, and say what it is, in a few words below."""
+    return f'<div class="entry"><b>{escape(title["title"])}</b><br>{escape(what)}</div>'
+
+
 def picture(title: Title, scale: Scale) -> str:
     """Draw how likely each rating is: a bar for each, those of the interval in full colour."""
     grades, full, half = scale.values, max(FULL, *title["grades"]), scale.step / 2

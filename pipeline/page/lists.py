@@ -6,6 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pipeline.errors import UserError
+from pipeline.page import cards
 from pipeline.recommender import rating_files
 from pipeline.recommender.catalogue import caption
 from pipeline.recommender.listed import Listed
@@ -14,7 +15,8 @@ from pipeline.recommender.person import Person
 from pipeline.recommender.recommender import Recommender
 
 MATCHES = 5  # of a search
-PEOPLE = 50  # folded in and kept, of all visitors
+PEOPLE = 10  # folded in and kept, of all visitors: one with 5,000 ratings needs 0.1 GB
+ICON = re.compile(r":(?=[\w+/-]+:)")  # where a name of an icon begins
 FILE = "MyAnimeList's XML export, a CSV file with the columns title and rating, or JSON"
 Entries = dict[int, Listed]  # by row of the item table
 
@@ -59,7 +61,12 @@ def person(_recommender: Recommender, told: Told) -> Person:
 
 
 def plain(text: str) -> str:
-    """Escape Markdown in a text."""
+    """Escape Markdown in a text.
+
+    Streamlit looks for its names of icons, such as :smile:, after the escapes are gone: there a
+    word joiner, which nobody sees, follows the colon.
+    """
+    text = ICON.sub(":\u2060", text)
     return re.sub(r"([\\`*_{}\[\]()#+\-.!$:~<>|&])", r"\\\1", text)
 
 
@@ -99,11 +106,13 @@ def ask_rating(recommender: Recommender, row: int, section: str) -> None:
         if section == "search":
             st.session_state.query = ""
 
+    # A label is read aloud as it is, so without escapes; but an image in it would be fetched.
+    name = " ".join(recommender.catalogue.name(row).split()).replace("](", "]\u2060(")
     rating = mine()[row].rating if row in mine() else None
     # A title may be rated in two sections; both must show the same rating.
     st.session_state[key] = None if rating is None else scale.values[int(scale.grade(rating))]
     st.pills(
-        f"Your rating of {recommender.catalogue.name(row)}", scale.values, key=key,
+        f"Your rating of {name}", scale.values, key=key,
         format_func="{:g}".format, on_change=keep, label_visibility="collapsed",
     )  # fmt: skip
 
@@ -130,7 +139,7 @@ def search(recommender: Recommender) -> None:
             st.info("No anime has a name like this.")
         for row in rows:
             title = recommender.catalogue.describe(row)
-            st.markdown(f"**{plain(title['title'])}**  \n{plain(caption(title))}")
+            st.html(cards.line(title, caption(title)))
             ask_rating(recommender, row, "search")
 
 

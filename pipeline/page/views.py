@@ -187,7 +187,7 @@ def entry(recommender: Recommender, row: int) -> None:
 
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         what = " · ".join(part for part in (status, caption(title)) if part)
-        st.markdown(f"**{plain(title['title'])}**  \n{plain(what)}", width="content")
+        st.html(cards.line(title, what), width="content")
         st.session_state[key] = row not in lists.away()
         st.toggle("counts", key=key, on_change=change)
     lists.ask_rating(recommender, row, "yours")

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.arrays import Array
+from pipeline.recommender.blas import ONE_THREAD
 from pipeline.recommender.filters import Filters, Seen
 from pipeline.recommender.lists import CANDIDATES
 from pipeline.recommender.recommender import NO_FILTERS, Recommender
@@ -51,8 +52,7 @@ class BatchRecommender:
         """Yield the lists of one chunk of users at a time, in ``schema``, by user and rank."""
         users = self.recommender.on_lists.raters
         chunks = (users[i : i + USERS_PER_CHUNK] for i in range(0, len(users), USERS_PER_CHUNK))
-        blas = self.recommender.scorer.blas.limit(limits=1)
-        with ThreadPoolExecutor(THREADS) as pool, blas:
+        with ThreadPoolExecutor(THREADS) as pool, ONE_THREAD:
             yield from pool.map(self._chunk, chunks)
 
     def _chunk(self, user: Array) -> pa.RecordBatch:

@@ -43,6 +43,11 @@ class Catalogue:
         self.years = table["year"].cast("float64").to_numpy(zero_copy_only=False)
         self._names = Names(self.names, self.english, self.raters)
 
+    def prepare(self) -> None:
+        """Compute now what is otherwise computed when it is first needed."""
+        _ = self.by_genre, self.by_type, self.franchises
+        self._names.prepare()
+
     @cached_property
     def by_genre(self) -> dict[str, Array]:
         """Rows of the titles of each genre, genres in alphabetical order."""
@@ -114,7 +119,7 @@ class Catalogue:
 
     def name(self, row: int) -> str:
         """Return the name of a title, or its id if it has no name."""
-        return self.names[row] or self.english[row] or f"title {self.ids.of_row[row]}"
+        return self._names.shown[row] or f"title {self.ids.of_row[row]}"
 
     def describe(self, row: int) -> dict[str, Any]:
         """Return anime_id, title, type, year and genres of a title."""

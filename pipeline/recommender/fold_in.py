@@ -39,8 +39,8 @@ class UserPosterior(NamedTuple):
     covariance: Array
 
     def every(self, step: int) -> "UserPosterior":
-        """Return the posterior in every ``step``-th draw."""
-        arrays = self.design[::step], self.pull[::step], self.covariance[::step]
+        """Return the posterior in every ``step``-th draw, without the memory of the others."""
+        arrays = (of[::step].copy() for of in (self.design, self.pull, self.covariance))
         return UserPosterior(self.user.every(step), *arrays)
 
 

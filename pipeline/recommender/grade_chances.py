@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from pipeline.arrays import Array, Floats, Ints
+from pipeline.recommender.blas import ONE_THREAD
 from pipeline.recommender.scorer import Scorer, Taste
 
 PAIRS = 2048  # pairs at a time: bounds memory
@@ -128,7 +129,7 @@ class GradeChances:
                 value += share * exact
             return Outlook(value.astype(np.float32), tails.astype(np.float32))
 
-        with scorer.blas.limit(limits=1):
+        with ONE_THREAD:
             parts = list(scorer.pool.map(part, range(0, len(user), PAIRS)))
         none = Outlook(np.zeros(0, np.float32), np.zeros((0, cuts.shape[1]), np.float32))
         return Outlook(*(np.concatenate(both) for both in zip(none, *parts, strict=True)))

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -12,6 +13,7 @@ from rapidfuzz.distance import OSA
 
 from pipeline.arrays import Ints
 from pipeline.errors import UserError
+from pipeline.recommender.bounds import NAME
 
 SIMILAR = 60  # similarity in per cent from which a search shows a title
 SUGGESTIONS = 3
@@ -21,6 +23,7 @@ ONE_SLIP, TWO_SLIPS = 6, 12  # least characters of a name with so many slips
 WORD_SLIPS = 3, 8  # least characters of a word with one slip, and with two
 # What tells one season from the next: "2", "2nd", "II", "R".
 NUMBERS = re.compile(r"\d+|\b(?:\w|[ivx]{2,})\b")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Rows = dict[str, list[int]]  # of each name, most rated first
 
 
@@ -57,6 +60,10 @@ def plain(name: str) -> str:
 class Names:
     """The names of titles.
 
+    Attributes:
+        shown: the original names, or the English ones where there is none, for messages: without
+            the control characters with which a name could steer a terminal.
+
     Args:
         names, english: original and English names, text or None; row 0 is no title.
         raters: numbers of ratings [titles]: of titles with the same name, the most rated counts.
@@ -66,7 +73,8 @@ class Names:
         self, names: Sequence[str | None], english: Sequence[str | None], raters: Ints
     ) -> None:
         self._columns, self._raters = (names, english), raters
-        self._shown = [one or other or "" for one, other in zip(names, english, strict=True)]
+        either = (one or other or "" for one, other in zip(names, english, strict=True))
+        self.shown = [CONTROL.sub(" ", name) for name in either]
 
     def _by(self, form: Callable[[str], str], *columns: Sequence[str | None]) -> Rows:
         rows: dict[str, dict[int, None]] = defaultdict(dict)
@@ -91,8 +99,20 @@ class Names:
     def _keys(self) -> list[str]:
         return list(self._plain)
 
+    @cached_property
+    def _by_length(self) -> tuple[list[int], list[str]]:
+        """The plain names, the shortest first, and their lengths."""
+        keys = sorted(self._keys, key=len)
+        return [len(key) for key in keys], keys
+
+    def prepare(self) -> None:
+        """Compute now what is otherwise computed when it is first needed."""
+        _ = self._exact, self._by_length
+
     def exact(self, name: str) -> Match | None:
         """Find a title by its exact name, or one that differs in capital letters and spaces."""
+        if len(name) > NAME:
+            return None
         for form, rows in self._exact:
             if found := rows.get(form(name)):
                 if len(found) == 1:
@@ -118,14 +138,14 @@ class Names:
         shown = repr(name.strip()[:MAX_LENGTH])
         rows = self._like(name) if len(name) <= MAX_LENGTH else []
         if len(rows) == 1:
-            return Match(rows[0], f"{shown} read as {self._shown[rows[0]]}", likely=True)
+            return Match(rows[0], f"{shown} read as {self.shown[rows[0]]}", likely=True)
         if rows:
-            several = "; ".join(self._shown[row] for row in rows[:SUGGESTIONS])
+            several = "; ".join(self.shown[row] for row in rows[:SUGGESTIONS])
             raise UserError(
                 f"no title is called {shown}, and these are equally similar: {several}."
             )
         found = self.search(name, SUGGESTIONS, 0) if suggest else []
-        similar = "; ".join(self._shown[row] for row in found)
+        similar = "; ".join(self.shown[row] for row in found)
         advice = f"; the most similar names are {similar}" if similar else ""
         raise UserError(f"no title is called {shown}{advice}.")
 
@@ -144,8 +164,12 @@ class Names:
         most = (len(query) >= ONE_SLIP) + (len(query) >= TWO_SLIPS)
         if not most:
             return {}
+        lengths, keys = self._by_length
+        near = slice(
+            bisect_left(lengths, len(query) - most), bisect_right(lengths, len(query) + most)
+        )
         found = process.extract(
-            query, self._keys, scorer=OSA.distance, score_cutoff=most, limit=None
+            query, keys[near], scorer=OSA.distance, score_cutoff=most, limit=None
         )
         return {key: slips for key, slips, _ in found if _same_words(query, key)}
 

@@ -82,9 +82,14 @@ class Neighbours:
         """
         titles, weights = self.titles[rows], self.weights[rows]
         weights = weights / (1 + (weights * (residual[titles] != 0)).sum(1, keepdims=True))
-        same = titles[:, :, None] == item
         points = self.strength * weights * residual[titles]
-        return np.einsum("nk,nkr->nr", points, same)
+        place = np.full(len(residual), -1)
+        place[item] = np.arange(len(item))
+        column = place[titles]
+        row, neighbour = np.nonzero(column >= 0)
+        parts = np.zeros((len(rows), len(item)), np.float32)
+        parts[row, column[row, neighbour]] = points[row, neighbour]
+        return parts
 
     def _mean(self, residual: Array, weights: Array) -> Array:
         present = weights * (residual != 0)

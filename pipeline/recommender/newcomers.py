@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.arrays import Floats, Ints
 from pipeline.errors import UserError
+from pipeline.recommender.bounds import Work, check_entries
 from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.listed import Brought, Listed
 from pipeline.recommender.person import OnList
@@ -59,24 +60,36 @@ class Found(NamedTuple):
     reading: Reading
 
 
-def find(catalogue: Catalogue, brought: Brought) -> Found:
+def find(catalogue: Catalogue, brought: Brought, work: Work | None = None) -> Found:
     """Find the titles of a list in the catalogue; of several entries of a title the last counts.
 
     What is not found is left out and said: a list may have titles newer than the data.
 
+    Args:
+        catalogue: the titles.
+        brought: the list.
+        work: of the request; that of this list if None.
+
     Raises:
-        UserError: the list is empty, or none of its titles is in the catalogue.
+        UserError: the list is empty or too long, or none of its titles is in the catalogue.
     """
+    work = work or Work()
+    check_entries(len(brought.entries))
     entries: dict[int, Listed] = {}
     likely, unknown, disagree = list[str](), list[str](), list[str]()
     notes, agree = [*brought.notes], 0
     for entry in brought.entries:
         where = f"{entry.where}: " if entry.where else ""
+        work.go_on()
         try:
             row, said, by_likeness = catalogue.find(entry)
         except UserError as error:
             unknown.append(f"{where}{error}")
+            if not (entry.anime_id or entry.exact):
+                work.count_search()
             continue
+        if by_likeness:
+            work.count_search()
         if said:
             (likely if by_likeness else notes).append(said if by_likeness else f"{where}{said}.")
         if entry.anime_id and (named := catalogue.named(entry.name)):

@@ -72,8 +72,10 @@ def fairest(values: Array, number: int) -> Ints:
     left, total, chosen = values.copy(), np.zeros((2, 1)), list[int]()
     for _ in range(min(number, values.shape[1])):
         sums = total + left
+        less = sums.min(0)
+        equal = np.flatnonzero(less == less.max())
         # Of equally good ones for the less happy, the better one for both together.
-        best = int(np.lexsort((-sums.sum(0), -sums.min(0)))[0])
+        best = int(equal[sums[:, equal].sum(0).argmax()])
         chosen.append(best)
         total += values[:, [best]]
         left[:, best] = -np.inf

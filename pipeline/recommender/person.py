@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.arrays import Array, Floats, Ints
+from pipeline.recommender.blas import ONE_THREAD
 from pipeline.recommender.fold_in import UserPosterior, fold_in
 from pipeline.recommender.neighbours import residuals
 from pipeline.recommender.scorer import Scorer, Taste
@@ -64,7 +65,11 @@ def told(scorer: Scorer, item: Ints, rating: Floats, also: OnList | None = None)
         rating: their ratings [n].
         also: what else is on the user's list; what is ignored in it is not in ``item``.
     """
-    also = also or OnList()
+    with ONE_THREAD:
+        return _told(scorer, item, rating, also or OnList())
+
+
+def _told(scorer: Scorer, item: Ints, rating: Floats, also: OnList) -> Person:
     listed = np.concatenate([item, also.watched])
     factors = scorer.network.factors
     posterior = fold_in(factors, item, rating, network=scorer.network, listed=listed)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipeline.arrays import Array, Floats
+from pipeline.arrays import Array, Floats, highest
 from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.fold_in import UserPosterior
 from pipeline.recommender.person import Person, explained
@@ -20,6 +20,7 @@ from pipeline.recommender.scorer import Scorer
 from pipeline.recommender.watching import Watching
 
 REASONS = 3  # per title and question
+CELLS = 2**20  # pairs of a listed title and one on the user's list at a time: bounds memory
 KNOWN_BY_MANY = "number of ratings"  # says least about the user
 NOUNS = {
     "genres": "genre", "studios": "studio", "ratings": KNOWN_BY_MANY,
@@ -95,14 +96,25 @@ class Reasons:
             For each title ``why``, what moves the rating up, in points; and ``why_watch``, what on
             the list speaks for watching it, as a share of all that does.
         """
-        rating, chance = self.parts(person, rows, score), self.watch_parts(person, rows)
         rated = [
             f"{self.catalogue.name(row)}, rated {value:g}"
             for row, value in zip(person.item, person.rating, strict=True)
         ]
         listed = rated + [f"{self.catalogue.name(row)}, watched" for row in person.also.watched]
         both = list[dict[str, Any]]()
-        for of_rating, of_chance in zip(rating, chance, strict=True):
+        if person.posterior is None:
+            person = person._replace(posterior=explained(self.scorer, person))
+        some = max(1, CELLS // max(1, len(listed)))
+        blocks = [slice(start, start + some) for start in range(0, len(rows), some)]
+        for of_rating, of_chance in (
+            pair
+            for block in blocks
+            for pair in zip(
+                self.parts(person, rows[block], score[block]),
+                self.watch_parts(person, rows[block]),
+                strict=True,
+            )
+        ):
             why = _largest([*of_rating.crosses, *_named(rated, of_rating.rated)], "points")
             why.sort(key=lambda part: part["what"] == KNOWN_BY_MANY)
             speaks_for = of_chance.base + of_chance.listed.clip(0).sum()
@@ -147,8 +159,9 @@ class Reasons:
         factors = self.scorer.explained
         vectors = factors.embeddings[:, rows]
         back = np.matmul(vectors, posterior.covariance[:, : factors.layout.embedding])
-        drawn = np.matmul(back, posterior.design.swapaxes(1, 2)) * posterior.pull[:, None]
-        return drawn.mean(0)
+        moved = posterior.design * posterior.pull[..., None]
+        # One product of all draws side by side: their sum, without one draw's parts in memory.
+        return _beside(back) @ _beside(moved).T / len(back)
 
     def _crosses(self, weights: Array, row: int) -> list[tuple[str, float]]:
         """Return each attribute of a title in words, and the term of its cross with the user.
@@ -167,9 +180,14 @@ class Reasons:
         return named
 
 
+def _beside(draws: Array) -> Array:
+    """Put the columns of all draws side by side: [draws, n, m] becomes [n, draws * m]."""
+    return draws.swapaxes(0, 1).reshape(draws.shape[1], draws.shape[0] * draws.shape[2])
+
+
 def _named(names: list[str], parts: Floats) -> list[tuple[str, float]]:
     """Pair the REASONS largest parts with their names."""
-    largest = np.argsort(-parts, kind="stable")[:REASONS]
+    largest = highest(parts, np.arange(len(parts)), REASONS)
     return [(names[index], float(parts[index])) for index in largest]
 
 

@@ -12,6 +12,7 @@ from pipeline.arrays import Array, Ints, highest
 from pipeline.artifact.folder import load_whole
 from pipeline.artifact.intervals import load_intervals
 from pipeline.errors import UserError
+from pipeline.recommender.blas import ONE_THREAD
 from pipeline.recommender.catalogue import Catalogue
 from pipeline.recommender.details import Details
 from pipeline.recommender.filters import Filters, Seen
@@ -73,8 +74,8 @@ class Recommender:
         row = user_row(self.users, self._names, query) if names else self.users.find(query)
         if not row:
             raise UserError(
-                f"no user has the id or name {query!r}. For somebody who is not in the data, bring "
-                "their ratings."
+                f"no user has the id or name {query[:99]!r}. For somebody who is not in the data, "
+                "bring their ratings."
             )
         _, item, rating = self.on_lists.ratings(row, row)
         _, watched = self.on_lists.watched(row, row)
@@ -126,6 +127,12 @@ class Recommender:
         also = also._replace(watched=watched, planned=planned, ignored=ignored)
         return told(self.scorer, person.item[counts], person.rating[counts], also)
 
+    def prepare(self) -> None:
+        """Compute now what is otherwise computed, by each of some threads, when it is needed."""
+        self.catalogue.prepare()
+        if self.scorer.explained.layout.embedding:
+            _ = self._vectors
+
     @cached_property
     def prior_scores(self) -> Array:
         """Predictions for a new user without ratings: float32 [titles]."""
@@ -151,8 +158,10 @@ class Recommender:
         Raises:
             UserError: no title may be listed.
         """
-        rows = self._ranked(person, self.allowed(person, filters), number, order)
-        titles = self.described(person, rows, why)
+        allowed = self.allowed(person, filters)
+        with ONE_THREAD:
+            rows = self._ranked(person, allowed, number, order)
+            titles = self.described(person, rows, why)
         if filters.one_per_franchise:
             every = self.allowed(person, filters._replace(one_per_franchise=False))
             more = self.catalogue.franchises.others(rows, every).tolist()

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
-from threadpoolctl import ThreadpoolController
 
 from pipeline.arrays import Array, Ints
 from pipeline.artifact.draws import Draw, load_draws
 from pipeline.artifact.folder import DRAWS, NETWORK, read_scale, read_settings
 from pipeline.artifact.similar import Similar, load_similar
+from pipeline.recommender.blas import ONE_THREAD
 from pipeline.recommender.factors import Factors, UserWeights
 from pipeline.recommender.grades import ExpectedCurve, expected
 from pipeline.recommender.neighbours import Neighbours
@@ -56,8 +56,7 @@ class Scorer:
         posterior: the posterior draws; None without them.
         shares: share of each draw in a prediction; the network has the rest: float32 [draws].
         neighbours: what similar titles add to all scores; None if the model has none.
-        pool, blas: threads that share the titles, and the control that keeps BLAS from starting
-            more threads within each.
+        pool: threads that share the titles.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +73,7 @@ class Scorer:
         self.n_users = pq.read_metadata(folder / "users.parquet").num_rows
         if (found := load_similar(folder)) is not None:
             self.add(*found)
-        self.pool, self.blas = ThreadPoolExecutor(THREADS), ThreadpoolController()
+        self.pool = ThreadPoolExecutor(THREADS)
 
     def add(self, similar: Similar, rated: Sequence[Array]) -> Neighbours:
         """Add similar titles to the model, as ``Neighbours`` describes them; return these."""
@@ -121,7 +120,7 @@ class Scorer:
             return mean
 
         ends = np.linspace(0, self.n_titles, THREADS + 1).astype(int)
-        with self.blas.limit(limits=1):
+        with ONE_THREAD:
             parts = list(self.pool.map(part, map(slice, ends[:-1], ends[1:])))
         return np.concatenate(parts).astype(np.float32)
 
@@ -170,7 +169,7 @@ class Scorer:
             rows = slice(start, start + CHUNK)
             return self.pairs(user[rows], item[rows, None])
 
-        with self.blas.limit(limits=1):
+        with ONE_THREAD:
             parts = list(self.pool.map(part, range(0, len(user), CHUNK)))
         return np.concatenate([np.zeros((0, 1), np.float32), *parts])[:, 0]
 

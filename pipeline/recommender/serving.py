@@ -3,33 +3,34 @@
 MLflow stores this file as the model's code ("models from code") and runs it to load the model.
 """
 
-from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
+from mlflow.protos import databricks_pb2 as codes
 
 from pipeline.errors import UserError
-from pipeline.recommender.filters import Filters
-from pipeline.recommender.listed import Brought, Listed
+from pipeline.recommender.asked import check_params, filters_of, ids_of
+from pipeline.recommender.blas import ONE_THREAD
+from pipeline.recommender.bounds import SHARE, BusyError, LateError, Size, Work, turn
+from pipeline.recommender.gate import put_before_mlflow
 from pipeline.recommender.lists import Order, check_request
-from pipeline.recommender.newcomers import Reading, find
 from pipeline.recommender.pair import recommend_both
-from pipeline.recommender.person import Person
+from pipeline.recommender.people import KNOWN, Report, brought, ignored, people, told
 from pipeline.recommender.recommender import Recommender
-from pipeline.recommender.statuses import status_of
 
 PREDICTED = ("prediction", "low", "high", "liked")
 LISTED = (
     "row", "rank", "anime_id", "title", "prediction", "low", "high", "liked", "watch", "grades",
     "planned", "why", "why_watch",
 )  # fmt: skip
-Report = dict[str, Any]  # of Reading
-KNOWN: Report = {"notes": []}  # of a user of the data, who brings no list
-EXAMPLE = '[{"title": "Cowboy Bebop", "rating": 9}]'
+TOGETHER = 5000  # predictions for a newcomer at a time: bounds memory
+CODES = {BusyError: codes.REQUEST_LIMIT_EXCEEDED, LateError: codes.DEADLINE_EXCEEDED}
 
 
 class Recommendations(mlflow.pyfunc.PythonModel):
@@ -42,11 +43,15 @@ class Recommendations(mlflow.pyfunc.PythonModel):
     it is a list for two people. Titles of a list that are not in the catalogue do not count; with
     the param ``report`` each row of the answer has a column ``report`` that names them, and those
     that were found by likeness only.
+
+    Any number of threads may ask at a time; each gets the answer that it would get alone.
     """
 
     def load_context(self, context: Any) -> None:
         """Load the model's folder, which was logged as an artifact."""
         self.recommender = Recommender(Path(context.artifacts["model"]))
+        self.recommender.prepare()
+        put_before_mlflow()
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """Return predictions in the order of the input, or lists.
@@ -55,137 +60,97 @@ class Recommendations(mlflow.pyfunc.PythonModel):
         the second: ``row`` is that of the input, from 0; ``rank`` counts from 1.
 
         Raises:
-            MlflowException: a row cannot be answered; the message says which, and why.
+            MlflowException: a row cannot be answered, or the request is too large
+                (``pipeline.recommender.bounds``); the message says which, and why.
         """
+        work = Work(SHARE * MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.get())
         try:
             if ("user_id" in model_input) == ("ratings" in model_input):
                 raise UserError("rows need either user_id or ratings.")
             pair = {"with_user_id", "with_ratings"} & set(model_input)
             if len(pair) == 2 or (pair and "anime_id" in model_input):
                 raise UserError("lists are with either with_user_id or with_ratings; no anime_id.")
-            if "anime_id" in model_input:
-                report = bool((params or {}).get("report"))
-                return pd.DataFrame(self._predictions(model_input, report))
-            return pd.DataFrame(self._lists(model_input, params or {}))
+            check_params(params or {})
+            with ONE_THREAD:
+                if "anime_id" in model_input:
+                    report = bool((params or {}).get("report"))
+                    return pd.DataFrame(self._predictions(model_input, report, work))
+                return pd.DataFrame(self._lists(model_input, params or {}, work))
         except UserError as error:
-            raise MlflowException.invalid_parameter_value(str(error)) from error
+            code = CODES.get(type(error), codes.INVALID_PARAMETER_VALUE)
+            raise MlflowException(str(error), error_code=code) from error
 
-    def _predictions(self, frame: pd.DataFrame, report: bool) -> dict[str, Any]:
-        anime = frame["anime_id"].to_numpy()
-        if "user_id" in frame:
-            columns = self.recommender.outlook(frame["user_id"].to_numpy(), anime)
-            found = {name: columns[name].astype(float) for name in PREDICTED}
-            return found | ({"report": [KNOWN] * len(anime)} if report else {})
-        rows = self.recommender.catalogue.ids.rows(anime)
-        people, readings = zip(*self._people(frame, "user_id", "ratings"), strict=True)
-        titles = [
-            self.recommender.details.of(person, np.array([row]))[0]
-            for person, row in zip(people, rows, strict=True)
-        ]
-        found = {name: np.array([title[name] for title in titles], float) for name in PREDICTED}
-        return found | ({"report": [*readings]} if report else {})
+    def _predictions(self, frame: pd.DataFrame, report: bool, work: Work) -> dict[str, Any]:
+        size = Size(pairs=len(frame))
+        size.check()
+        anime = ids_of(frame["anime_id"], self.recommender.catalogue.ids)
+        if "ratings" in frame:
+            return self._predictions_for_newcomers(frame["ratings"], anime, report, work)
+        user = ids_of(frame["user_id"], self.recommender.users)
+        with turn(size):
+            columns = self.recommender.outlook(user, anime)
+        found = {name: columns[name].astype(float) for name in PREDICTED}
+        return found | ({"report": [KNOWN] * len(anime)} if report else {})
 
-    def _lists(self, frame: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
+    def _predictions_for_newcomers(
+        self, ratings: pd.Series, anime: Any, report: bool, work: Work
+    ) -> dict[str, Any]:
+        lists, rows = told(self.recommender, ratings), self.recommender.catalogue.ids.rows(anime)
+        size = Size(pairs=len(rows), brought=brought(lists))
+        size.check()
+        readings, titles = list[Report](), list[list[float]]()
+        with turn(size):
+            every = people(self.recommender, lists, work)
+            for _, same in groupby(every, key=lambda one: id(one[0])):
+                (person, reading), *others = same
+                own = rows[len(readings) :][: 1 + len(others)]
+                for start in range(0, len(own), TOGETHER):
+                    work.go_on()
+                    some = self.recommender.details.of(person, own[start : start + TOGETHER])
+                    titles += [[title[name] for name in PREDICTED] for title in some]
+                readings += [reading] * len(own)
+        found = dict(zip(PREDICTED, np.array(titles, float).reshape(-1, 4).T, strict=True))
+        return found | ({"report": readings} if report else {})
+
+    def _lists(
+        self, frame: pd.DataFrame, params: dict[str, Any], work: Work
+    ) -> list[dict[str, Any]]:
         number, order = params["k"], Order(params["order"], params["niche"], params["diversity"])
-        pair = bool({"with_user_id", "with_ratings"} & set(frame))
-        check_request(number, order, ("k", "diversity", "niche", "order"), pair)
-        filters = filters_of(params)
-        people = [self._counted(*of, params) for of in self._people(frame, "user_id", "ratings")]
-        others: list[tuple[Person, Report]] = []
-        if pair:
-            pairs = self._people(frame, "with_user_id", "with_ratings")
-            others = [self._counted(*of, params) for of in pairs]
-        answer: list[dict[str, Any]] = []
-        kept = (*LISTED, "other") if pair else LISTED
-        for row, (person, report) in enumerate(people):
-            if pair:
-                both = person, others[row][0]
-                titles = recommend_both(self.recommender, both, number, filters, order.niche)
-            else:
-                titles = self.recommender.recommend(person, number, filters, order)
-            said = {"report": report} if params["report"] else {}
-            if said and pair:
-                titles = [t | {"other": t["other"] | {"report": others[row][1]}} for t in titles]
-            ranked = ({"row": row, "rank": i} | title for i, title in enumerate(titles, 1))
-            answer += [{name: title[name] for name in kept} | said for title in ranked]
+        second = [name for name in ("with_user_id", "with_ratings") if name in frame]
+        check_request(number, order, ("k", "diversity", "niche", "order"), bool(second))
+        size = Size(lists=len(frame), titles=number, varied=order.diversity > 0)
+        size.check()
+        first = "user_id" if "user_id" in frame else "ratings"
+        sides = [told(self.recommender, frame[name]) for name in (first, *second)]
+        size = size._replace(brought=sum(map(brought, sides), ()))
+        size.check()
+        filters, answer = filters_of(params), list[dict[str, Any]]()
+        with turn(size):
+            away = ignored(self.recommender, params, work)
+            both = [people(self.recommender, side, work, away) for side in sides]
+            for row, of_row in enumerate(zip(*both, strict=True)):
+                work.go_on()
+                (person, report), *other = of_row
+                if other:
+                    pair = person, other[0][0]
+                    titles = recommend_both(self.recommender, pair, number, filters, order.niche)
+                else:
+                    titles = self.recommender.recommend(person, number, filters, order)
+                reports = [report, *(of for _, of in other)] if params["report"] else []
+                answer += _ranked(row, titles, reports)
         return answer
 
-    def _counted(
-        self, person: Person, report: Report, params: dict[str, Any]
-    ) -> tuple[Person, Report]:
-        """Take titles out of a person's account, and say which were found by likeness."""
-        ignore, least = list(params["ignore"]), params["ignore_below"]
-        if not ignore and least <= self.recommender.scorer.scale.low:
-            return person, report
-        matches = [self.recommender.catalogue.match(title) for title in ignore]
-        said = [f"ignore: {match.said}." for match in matches if match.said]
-        rows = [match.row for match in matches]
-        counted = self.recommender.without(person, rows, least)
-        return counted, report | {"notes": [*report["notes"], *said]}
 
-    def _people(
-        self, frame: pd.DataFrame, in_data: str, brought: str
-    ) -> Iterator[tuple[Person, Report]]:
-        """Yield the user of each row, looked up or folded in, and what was understood."""
-        known = in_data in frame
-        for row, value in enumerate(frame[in_data if known else brought]):
-            try:
-                if known:
-                    yield self.recommender.user(str(value), names=False), KNOWN
-                else:
-                    listed = [self._listed(entry) for entry in self._entries(brought, value)]
-                    found = find(self.recommender.catalogue, Brought(tuple(listed)))
-                    person = self.recommender.newcomer([*found.entries.values()])
-                    yield person, reported(found.reading)
-            except UserError as error:
-                raise UserError(f"row {row}: {error}") from error
-
-    def _entries(self, brought: str, value: Any) -> Iterable[Any]:
-        if isinstance(value, list | tuple | np.ndarray):
-            return value
-        what = "null" if value is None or value is pd.NA or value != value else "no list"
-        raise UserError(f"{brought} is {what}; it must be a list of titles, such as {EXAMPLE}.")
-
-    def _listed(self, entry: Any) -> Listed:
-        fields = entry if isinstance(entry, dict) else {}
-        anime, title, value, status = map(fields.get, ("anime_id", "title", "rating", "status"))
-        shown = str(entry)[:99]
-        if (anime is None) == (title is None) or (value is None and status is None):
-            raise UserError(f"{shown} needs either anime_id or title, and rating or status.")
-        low, high = self.recommender.scorer.scale.low, self.recommender.scorer.scale.high
-        try:
-            rating = None if value is None or isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            rating = np.nan
-        if isinstance(value, bool) or (rating is not None and not low <= rating <= high):
-            raise UserError(f"{shown}: rating must be from {low:g} to {high:g}.")
-        known = status_of(str(status or ""))
-        if title is not None:
-            return Listed("", rating, known, str(title))
-        if isinstance(anime, bool | dict | list) or (
-            isinstance(anime, float) and not anime.is_integer()
-        ):
-            raise UserError(f"{shown}: anime_id {anime} is not a whole number.")
-        return Listed(str(int(anime) if isinstance(anime, float) else anime), rating, known)
-
-
-def filters_of(params: dict[str, Any]) -> Filters:
-    """Return which titles may be listed."""
-    years = params["from_year"] or None, params["to_year"] or None
-    genres, without, types = (list(params[name]) for name in ("genres", "without", "types"))
-    same = ("sequels", "min_raters", "next_in_series", "one_per_franchise", "dropped_sequels")
-    return Filters(
-        genres, without, types, years, planned=params["planned"],
-        **{name: params[name] for name in same},
-    )  # fmt: skip
-
-
-def reported(reading: Reading) -> Report:
-    """Return what was understood of a list as JSON has it."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in reading._asdict().items()
-    }
+def _ranked(row: int, titles: list[dict[str, Any]], reports: list[Report]) -> list[dict[str, Any]]:
+    """Return the rows of the answer to one row, with what was understood of one list or two."""
+    ranked = list[dict[str, Any]]()
+    for rank, title in enumerate(titles, 1):
+        kept = {"row": row, "rank": rank, **title}
+        answer = {name: kept[name] for name in LISTED}
+        if "other" in title:
+            answer["other"] = title["other"] | ({"report": reports[1]} if reports else {})
+        ranked.append(answer | ({"report": reports[0]} if reports else {}))
+    return ranked
 
 
 mlflow.models.set_model(Recommendations())

@@ -1,11 +1,14 @@
 """Cards say what a title is, how likely each rating is, and why to watch it."""
 
 import re
+import tomllib
 
 import pytest
 
 from pipeline.artifact.scale import Scale
 from pipeline.page.cards import card, card_for_two, spoken
+from pipeline.paths import ROOT
+from pipeline.recommender.rating_files.unpack import MAX_BYTES
 from pipeline.recommender.reasons import KNOWN_BY_MANY
 
 SCALE = Scale(1, 5)
@@ -69,3 +72,9 @@ def test_two_people_see_the_ratings_of_both(title):
     assert re.search(r"You 4\.2 .* 80% to like it The other one 2\.1 .* 10% to like it", shown)
     assert "You: because of Tom &amp; Jerry" in shown
     assert "The other one: because of Heidi" in shown
+
+
+def test_the_page_is_for_this_machine_alone_and_takes_no_larger_files_than_are_read():
+    server = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["server"]
+    assert server["address"] == "127.0.0.1", "Streamlit's default is every interface"
+    assert server["maxUploadSize"] * 2**20 == MAX_BYTES

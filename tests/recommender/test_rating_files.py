@@ -1,6 +1,7 @@
 """A person's list from CSV or MyAnimeList's XML export, and files that cannot be used."""
 
 import gzip
+import json
 
 import pytest
 from helpers.rating_files import BOMB, OUTSIDE, XML, export, long_export
@@ -94,7 +95,21 @@ def test_a_number_below_the_scale_stands_for_no_rating_and_one_on_it_is_a_rating
         (bytes(range(256)) * 4, "is not a text file"),
         (b"\x00" * 10_000_000, "is not a text file"),
         (b'title,rating\n"' + b"a" * 200_000, "line 3: not valid CSV: field larger"),
-        (b"a," * 5_000_000, "needs the columns"),
+        (b"a," * 5_000_000, "its first line has 10,000,000 characters; it must be a header"),
+        (b"title,rating\n" + b"a,1\n" * 60_000, "has more than 50,000 lines"),
+        (b"title,rating\n" + b"a,1\n" * 30_000, "a list of 30,000 titles: at most 20,000"),
+        (b"[" * 100_000 + b"]" * 100_000, "cannot be read as JSON: maximum recursion depth"),
+        (b'[{"anime_id": ' + b"9" * 5000 + b', "rating": 5}]', "(4300 digits)"),
+        (b"[" + b"{}," * 2_500_000 + b"{}]", 'has more than 2,000,000 times "{"'),
+        (b"[" + b"{}," * 30_000 + b'{"a": 1}]', "a list of 30,001 titles: at most 20,000"),
+        (
+            json.dumps([{f"{i} {j}": 1 for j in range(9)} for i in range(200)]).encode(),
+            "1,800 different keys; a list has at most 1,000",
+        ),
+        (b"<m>" + b"<![CDATA[" * 1_000_000, "unclosed CDATA section"),
+        (b"<m>" + b"<anime " * 1_000_000, "cannot be read as XML"),
+        (b"<m " + b'a="1" ' * 100_001 + b"/>", 'more than 100,000 times "="'),
+        (b"<m>" + b"<anime><a>" * 30_000, "a list of 20,001 titles: at most 20,000"),
         (gzip.compress(b" " * (65 * 2**20), mtime=0), "is larger than 64 MiB"),
     ],
 )
@@ -103,6 +118,18 @@ def test_a_file_that_cannot_be_used_is_explained_in_one_sentence(tmp_path, data,
         written_and_read(tmp_path, data)
     assert message in str(error.value)
     assert len(str(error.value)) < 500
+
+
+def test_many_damaged_names_cost_no_more_than_their_titles(tmp_path):
+    entry = b"<anime><series_title>\xff</series_title></anime>"
+    data = (
+        b'<?xml version="1.0" encoding="UTF-8"?><m>'
+        + entry * 15_000
+        + b"<anime><series_title>Monster</series_title></anime></m>"
+    )
+    brought = parse("list", data, SCALE)
+    assert [entry.name for entry in brought.entries] == ["Monster"]
+    assert len(brought.skipped) == 15_000
 
 
 def test_a_missing_file_is_named(tmp_path):

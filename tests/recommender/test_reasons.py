@@ -5,7 +5,7 @@ import pytest
 from helpers.tables import ITEMS
 from helpers.training import train
 
-from pipeline.recommender import taste_profile
+from pipeline.recommender import reasons, taste_profile
 from pipeline.recommender.fold_in import fold_in
 from pipeline.recommender.listed import Listed
 from pipeline.recommender.reasons import KNOWN_BY_MANY, REASONS
@@ -137,3 +137,14 @@ def test_a_taste_profile_compares_genres_and_decades(recommender, monkeypatch):
     assert len(taste_profile.by_genre(catalogue, points)) == 1
     decades = taste_profile.by_decade(catalogue, points)
     assert list(decades) == ["2000s", "2010s"], "the 1990s and 2020s have too few titles"
+
+
+def test_reasons_do_not_depend_on_how_many_titles_are_explained_at_a_time(models, monkeypatch):
+    recommender = Recommender(models)
+    whole = recommender.recommend(recommender.user("30"), 20)
+    monkeypatch.setattr(reasons, "CELLS", 1)
+    for one, other in zip(recommender.recommend(recommender.user("30"), 20), whole, strict=True):
+        for kind, unit in (("why", "points"), ("why_watch", "share")):
+            assert [part["what"] for part in one[kind]] == [part["what"] for part in other[kind]]
+            points = [part[unit] for part in other[kind]]
+            assert [part[unit] for part in one[kind]] == pytest.approx(points, abs=2e-3)

@@ -1,14 +1,18 @@
 """The model as MLflow serves it: loaded without this repository, and queried over HTTP."""
 
+import io
 import json
 import pickle
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers.commands import python
 from helpers.training import renamed
@@ -16,11 +20,15 @@ from mlflow.exceptions import MlflowException
 
 from benchmarks import serving
 from pipeline.artifact.folder import SETTINGS
+from pipeline.errors import UserError
 from pipeline.paths import ROOT
+from pipeline.recommender import bounds
+from pipeline.recommender.bounds import Size, turn
+from pipeline.recommender.gate import CSV, PARQUET
 from pipeline.recommender.listed import Listed
 from pipeline.recommender.pair import recommend_both
 from pipeline.recommender.recommender import Recommender
-from pipeline.recommender.serving import LISTED
+from pipeline.recommender.serving import LISTED, Recommendations
 from pipeline.tracking.model import example
 
 pytestmark = pytest.mark.slow
@@ -47,11 +55,11 @@ def service(stored, tmp_path_factory):
         yield address
 
 
-def ask(service, body):
+def ask(service, body, kind="application/json"):
     """Post a request; returns the status and the answer."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(f"{service}/invocations", data)
-    request.add_header("Content-Type", "application/json")
+    request.add_header("Content-Type", kind)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
@@ -271,18 +279,129 @@ WRONG = [
         "2010 is after 2000",
     ),
     (known(["Spike"]), "user_id"),
-    (b"\x00\xff" * 5_000_000, ""),  # not JSON
-    (b"[" + b"1," * 5_000_000 + b"1]", ""),
+    (b"\x00\xff" * 5_000_000, "cannot be read as JSON"),
+    (b"[" + b"1," * 5_000_000 + b"1]", "the JSON must be an object with dataframe_records"),
+    (b"[" * 100_000, "the JSON is nested too deep"),
+    (b'{"dataframe_records": [{"user_id": ' + b"9" * 5000 + b"}]}", "limit (4300 digits)"),
+    (b'{"a": "' + b"x" * 33 * 2**20 + b'"}', "at most 33,554,432 are read"),
     ({"nonsense": 1}, ""),
-]
+    (known([15.5]), "row 0: user_id 15.5 is not a whole number"),
+    (known([True]), "row 0: user_id True is not a whole number"),
+    (known([None]), "row 0: user_id is null"),
+    ({"dataframe_split": {"columns": ["user_id", "anime_id"], "data": [[30, 1.5]]}},
+     "row 0: anime_id 1.5 is not a whole number"),
+    ({"inputs": {"user_id": [30, 15.5], "anime_id": [10, 10]}}, "row 1: user_id 15.5 is not"),
+    ({"instances": [{"user_id": 15.5, "anime_id": 10}]}, "row 0: user_id 15.5 is not a whole"),
+    ({"inputs": {"user_id": [30, 50], "anime_id": [10]}}, "inputs have different lengths"),
+    (known([30], genres=[None]), "genres is null, or has a null in it"),
+    (known([30], k=None), "k is null"),
+    (known([30], from_year=10**400), "from_year 1000"),
+    (new([{"anime_id": 10, "rating": 10**400}]), "rating must be from 1 to 10"),
+    (new([{"title": ["x"], "rating": 9}]), "title must be text"),
+    (known([30] * 501), "501 lists: at most 500 are allowed in a request"),
+    (known([30] * 3, k=10_000), "30,000 titles on all lists together (rows times k): at most 20,0"),
+    (known([30], k=2000, diversity=0.5), "2,000 titles on a list with diversity: at most 1,000"),
+    ({"dataframe_split": {"columns": ["user_id", "anime_id"], "data": [[30, 10]] * 100_001}},
+     "100,001 predictions: at most 100,000"),
+    (new([{"anime_id": 10, "rating": 9}] * 20_001), "a list of 20,001 titles: at most 20,000"),
+    ({"dataframe_records": [{"ratings": [{"anime_id": 10, "rating": 1 + n / 100}]}
+                            for n in range(101)]}, "101 different lists of ratings: at most 100"),
+    (known([30], ignore=["x"] * 1001), "ignore: 1,001 values; at most 1,000 are allowed"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "message"), WRONG)
+@pytest.mark.parametrize(("body", "message"), WRONG, ids=range(len(WRONG)))
 def test_a_bad_request_is_explained_and_the_service_stays_up(service, body, message):
     status, answer = ask(service, body)
     assert status == 400, answer
     assert message in answer["message"]
     assert ask(service, known([30], k=1))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "notation", ["split", "inputs", "rows of inputs", "instances", "csv", "pq"]
+)
+def test_every_notation_gets_the_same_answer(service, notation):
+    pairs = {"user_id": [30, 50], "anime_id": [50, 10]}
+    rows = [dict(zip(pairs, of, strict=True)) for of in zip(*pairs.values(), strict=True)]
+    split = {"columns": list(pairs), "data": [list(row.values()) for row in rows]}
+    packed = io.BytesIO()
+    pd.DataFrame(pairs).to_parquet(packed)
+    said = {
+        "split": ({"dataframe_split": split}, "application/json"),
+        "inputs": ({"inputs": pairs}, "application/json"),
+        "rows of inputs": ({"inputs": rows}, "application/json"),
+        "instances": ({"instances": rows}, "application/json"),
+        "csv": (b"user_id,anime_id\r\n30,50\r\n 50 ,10.0\r\n", "text/csv; charset=utf-8"),
+        "pq": (packed.getvalue(), "application/vnd.apache.parquet"),
+    }
+    status, answer = ask(service, *said[notation])
+    assert status == 200, answer
+    assert answer == ask(service, {"dataframe_records": rows})[1]
+
+
+def parquet(**columns):
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        (b"user_id,anime_id\n15.5,10\n", CSV, "row 0: user_id 15.5 is not a whole number"),
+        (b"ratings\n[]\n", CSV, "Lists of ratings, and params, need JSON"),
+        (b"user_id,anime_id\n1\n", CSV, "line 2 of the CSV has 1 cells, the header 2"),
+        (b"user_id\n" + b"9" * 200_000, CSV, "field larger than field limit"),
+        (b"", CSV, "it has none"),
+        (parquet(user_id=np.full(2_000_001, 5)), PARQUET, "2,000,001 values: at most 2,000,000"),
+        (b"PAR1", PARQUET, "cannot be read as Parquet"),
+        (b"<a/>", "application/xml", "Content-Type 'application/xml': send application/json"),
+    ],
+    ids=range(8),
+)
+def test_a_body_of_another_kind_is_read_or_explained(service, body, kind, message):
+    status, answer = ask(service, body, kind)
+    assert status == 400, answer
+    assert message in answer["message"]
+
+
+def test_rows_that_bring_the_same_list_are_one_newcomer(service):
+    rows = [{"ratings": MINE, "anime_id": 10 * (place % 30 + 1)} for place in range(3000)]
+    status, answer = ask(service, {"dataframe_records": rows})
+    assert status == 200, answer
+    assert len(answer["predictions"]) == 3000
+    assert answer["predictions"][30:60] == answer["predictions"][:30]
+
+
+def test_large_requests_are_answered_two_at_a_time_and_small_ones_always(models):
+    model, large = Recommendations(), Size(pairs=bounds.PAIRS)
+    model.load_context(SimpleNamespace(artifacts={"model": str(models)}))
+    small = pd.DataFrame({"user_id": [30], "anime_id": [10]})
+    with turn(large), turn(large):
+        assert len(model.predict(None, small)) == 1
+        with pytest.raises(MlflowException, match="2 large requests are being answered") as error:
+            model.predict(None, pd.concat([small] * bounds.PAIRS))
+        assert error.value.get_http_status_code() == 429
+    with turn(large):
+        pass
+
+
+def test_a_request_gives_up_before_the_server_does(models, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "0")
+    model = Recommendations()
+    model.load_context(SimpleNamespace(artifacts={"model": str(models)}))
+    with pytest.raises(MlflowException, match="given up after 0 seconds") as error:
+        model.predict(None, pd.DataFrame({"ratings": [MINE], "anime_id": [10]}))
+    assert error.value.get_http_status_code() == 504
+
+
+def test_names_that_must_be_searched_by_likeness_are_bounded():
+    work = bounds.Work()
+    for _ in range(bounds.SEARCHES):
+        work.count_search()
+    with pytest.raises(UserError, match="more than 5,000 names are not written as in the catal"):
+        work.count_search()
 
 
 def test_in_python_an_error_is_an_exception_of_mlflow(loaded):

@@ -7,6 +7,7 @@ list is refused.
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.recommender.bounds import SIGNS, check_entries
 from pipeline.recommender.listed import Brought, Listed
 from pipeline.recommender.rating_files.decode import decoded
 from pipeline.recommender.rating_files.from_csv import from_csv
@@ -51,11 +52,15 @@ def parse(name: str, data: bytes, scale: Range, stated: Range | None = None) -> 
     """
     name, data = unpacked(name, data)
     content, notes = decoded(name, data)
+    for sign in "<&{[":
+        if content.count(sign) > SIGNS:
+            raise UserError(f'{name} has more than {SIGNS:,} times "{sign}": too large for a list.')
     start = content.lstrip()[:1]
     form = from_xml if start == "<" else from_json if start and start in "[{" else from_csv
     rows = form(name, content)
     onto = float(scale[0]), float(scale[1])
     try:
+        check_entries(len(rows.entries))
         entries, skipped, more = _listed(rows, onto, stated)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error

@@ -5,6 +5,7 @@ import io
 import re
 
 from pipeline.errors import UserError
+from pipeline.recommender.bounds import HEADER, LINES
 from pipeline.recommender.rating_files.from_table import Table, columns_of, from_table
 from pipeline.recommender.rating_files.raw import Rows
 
@@ -20,9 +21,15 @@ def from_csv(name: str, text: str) -> Rows:
     Raises:
         UserError: it is not CSV, or as ``from_table`` does.
     """
+    if max(map(text.count, "\n\r")) > LINES:
+        raise UserError(f"{name} has more than {LINES:,} lines: too many for a list.")
     lines = BLANK.sub("", text)
     before = text[: len(text) - len(lines)].count("\n")
     first, _, rest = lines.partition("\n")
+    if len(first) > HEADER:
+        raise UserError(
+            f"{name}: its first line has {len(first):,} characters; it must be a header."
+        )
     if told := TOLD.fullmatch(first.strip("\r")):
         separators, lines, before = told[1], rest, before + 1
     else:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.recommender.bounds import check_entries
 from pipeline.recommender.rating_files.from_table import TEN, from_objects
 from pipeline.recommender.rating_files.raw import Range, Raw, Rows, id_text, text
 
@@ -29,12 +30,14 @@ def from_json(name: str, content: str) -> Rows:
         try:
             value = [json.loads(line) for line in content.splitlines() if line.strip()]
         except (ValueError, RecursionError):
-            raise UserError(f"{name} cannot be read as JSON: {error}") from error
+            reason = str(error).partition(";")[0]
+            raise UserError(f"{name} cannot be read as JSON: {reason}") from error
     if (collection := _collection(value)) is not None:
         return _anilist(collection)
     if (rows := _kitsu(value)) is not None:
         return rows
     objects = _objects(value)
+    check_entries(len(objects))
     if not objects:
         raise UserError(f"{name}: {NONE}")
     if any(_object(one, "list_status") for one in objects):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.errors import UserError
+from pipeline.recommender.bounds import KEYS
 from pipeline.recommender.rating_files.raw import Range, Raw, Rows, id_text, key, name_text, text
 
 # Headers without spaces, signs and capitals; those in front say more, and win.
@@ -169,6 +170,8 @@ def from_objects(name: str, objects: Sequence[Mapping[str, object]], what: str =
             "keys."
         )
     headers = list(dict.fromkeys(header for one in objects for header in one))
+    if len(headers) > KEYS:
+        raise UserError(f"{name}: {len(headers):,} different keys; a list has at most {KEYS:,}.")
     table = [
         (f"{what} {number}", [one.get(header) for header in headers])
         for number, one in enumerate(objects, start=1)

@@ -2,6 +2,7 @@
 
 import re
 from html.entities import html5
+from itertools import compress
 from xml.etree.ElementTree import Element, ParseError
 from xml.sax.saxutils import escape
 
@@ -9,15 +10,16 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from pipeline.errors import UserError
+from pipeline.recommender.bounds import ATTRIBUTES, check_entries
 from pipeline.recommender.rating_files.decode import BAD
 from pipeline.recommender.rating_files.raw import Raw, Rows, id_text, text
 
-CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+CDATA = "<![CDATA[", "]]>"
 AND = re.compile(r"&(?:#(\d{1,7}|x[0-9a-f]{1,6});|(\w{1,32};)|)", re.IGNORECASE)
 XML_ENTITIES = ("amp;", "lt;", "gt;", "quot;", "apos;")
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 ENTRY = re.compile(
-    r"<(?:[\w.-]+:)?anime(?:\s[^>]*)?>(.*?)(</(?:[\w.-]+:)?anime\s*>|(?=<(?:[\w.-]+:)?anime[\s>])|\Z)",
+    r"<(?:[\w.-]+:)?anime(?:\s[^<>]*)?>(.*?)(</(?:[\w.-]+:)?anime\s*>|(?=<(?:[\w.-]+:)?anime[\s>])|\Z)",
     re.DOTALL,
 )
 PREFIX, TAG = re.compile(r"<(/?)[\w.-]+:"), r"<\1"
@@ -31,6 +33,8 @@ def from_xml(name: str, content: str) -> Rows:
     Raises:
         UserError: it has no titles, or entities of its own.
     """
+    if content.count("=") > ATTRIBUTES:
+        raise UserError(f'{name} has more than {ATTRIBUTES:,} times "=": no list in XML has.')
     content = _mended(content)
     notes = list[str]()
     try:
@@ -52,10 +56,12 @@ def from_xml(name: str, content: str) -> Rows:
             manga = any(_local(element) == "manga" for element in root.iter())
             what = "a list of manga" if manga else "no <anime> in it"
             raise UserError(f"{name}: {what}; {NONE_LEFT}")
-    damaged = [entry for entry in entries if not entry.anime_id and BAD in entry.name]
-    skipped += [f"{entry.where}: its name has damaged letters." for entry in damaged]
-    entries = [entry for entry in entries if entry not in damaged]
-    return Rows(entries, skipped, notes, (1, 10))
+    damaged = [not entry.anime_id and BAD in entry.name for entry in entries]
+    skipped += [
+        f"{entry.where}: its name has damaged letters." for entry in compress(entries, damaged)
+    ]
+    kept = [entry for entry, bad in zip(entries, damaged, strict=True) if not bad]
+    return Rows(kept, skipped, notes, (1, 10))
 
 
 def _local(element: Element) -> str:
@@ -74,6 +80,7 @@ def _one_by_one(content: str) -> tuple[list[Raw], list[str]]:
     """Read each title on its own; returns the titles, and what cannot be read."""
     entries, skipped = list[Raw](), list[str]()
     for number, match in enumerate(ENTRY.finditer(content), start=1):
+        check_entries(number)
         where = f"<anime> number {number}"
         try:
             if not match[2]:
@@ -89,8 +96,16 @@ def _one_by_one(content: str) -> tuple[list[Raw], list[str]]:
 
 def _mended(content: str) -> str:
     """Return a text without what many programs write and XML does not allow."""
-    content = CDATA.sub(lambda match: escape(match[1]), NO_XML.sub("", content)).strip()
-    return AND.sub(_character, content)
+    return AND.sub(_character, _without_cdata(NO_XML.sub("", content)).strip())
+
+
+def _without_cdata(content: str) -> str:
+    """Write what is within CDATA as other text."""
+    (begin, end), parts, at = CDATA, list[str](), 0
+    while (start := content.find(begin, at)) >= 0 and (stop := content.find(end, start)) >= 0:
+        parts += [content[at:start], escape(content[start + len(begin) : stop])]
+        at = stop + len(end)
+    return "".join([*parts, content[at:]])
 
 
 def _character(match: re.Match[str]) -> str:
