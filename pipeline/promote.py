@@ -24,7 +24,7 @@ from pipeline.files import destination
 from pipeline.paths import PARAMS, ROOT
 from pipeline.settings.overrides import parsed
 from pipeline.settings.sections import flat
-from pipeline.tracking import runs
+from pipeline.tracking import connection
 from pipeline.tracking.objective import TAG, named
 
 EXPERIMENTS = ROOT / "conf" / "experiment"
@@ -42,7 +42,7 @@ def chosen(run_id: str | None) -> Any:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    runs.connect()
+    connection.connect()
     if run_id is None:
         sweeps = mlflow.search_runs(
             filter_string="tags.sweep != ''", output_format="list", max_results=1

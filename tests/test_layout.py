@@ -6,11 +6,11 @@ import pytest
 
 from pipeline.paths import ROOT
 
-DOOR, LINES, FUNCTION_LINES, LOCALS = 20, 250, 60, 20
+DOOR, LINES, FUNCTION_LINES, LOCALS = 21, 250, 60, 20
 FILES = sorted((ROOT / "pipeline").rglob("*.py"))
 
 
-def test_at_the_door_are_at_most_20_modules():
+def test_at_the_door_are_at_most_21_modules():
     assert len(list((ROOT / "pipeline").glob("*.py"))) <= DOOR
 
 

@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tracking import runs
+from pipeline.tracking import connection
 from pipeline.tracking.store import check_environment, store
 
 VARIABLES = [name for name in os.environ if name.startswith("MLFLOW_")]
@@ -45,7 +45,7 @@ def test_the_store_is_in_the_repository_whatever_the_folder_is_called(monkeypatc
     folder = tmp_path / name / "anime-ratings"
     folder.mkdir(parents=True)
     monkeypatch.setenv("DVC_ROOT", str(folder))
-    runs.connect()
+    connection.connect()
     with mlflow.start_run() as run:
         mlflow.log_text("kept", "a/note.txt")
     assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/a/note.txt") == "kept"
@@ -130,28 +130,28 @@ def test_name_and_number_of_the_experiment_are_not_both_given(monkeypatch):
 
 def test_the_experiment_is_found_by_name_or_number_and_the_environment_stays(monkeypatch):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
-    made = runs.connect()
+    made = connection.connect()
     assert made.name == "mine"
     assert "MLFLOW_EXPERIMENT_ID" not in os.environ
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
-    assert runs.connect().name == "anime-ratings"
+    assert connection.connect().name == "anime-ratings"
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", made.experiment_id)
-    assert runs.connect().name == "mine"
+    assert connection.connect().name == "mine"
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "77")
     with pytest.raises(UserError, match="MLFLOW_EXPERIMENT_ID=77"):
-        runs.connect()
+        connection.connect()
 
 
 def test_an_experiment_that_was_deleted_and_a_foreign_database_are_named(monkeypatch, tmp_path):
-    made = runs.connect()
+    made = connection.connect()
     mlflow.delete_experiment(made.experiment_id)
     with pytest.raises(UserError, match="'anime-ratings'"):
-        runs.connect()
+        connection.connect()
     with sqlite3.connect(tmp_path / "other.db") as other:
         other.execute("CREATE TABLE experiments (x)")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
     with pytest.raises(UserError, match=r"other\.db cannot be used"):
-        runs.connect()
+        connection.connect()
 
 
 def test_the_check_imports_no_mlflow():
