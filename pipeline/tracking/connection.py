@@ -29,8 +29,10 @@ DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds
     "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "5",  # seconds
 }
-LOGGERS = {"mlflow": "WARNING", "alembic": "WARNING", "mlflow.system_metrics": "CRITICAL"}
-DRIVER = re.compile(r"^(BAD_REQUEST: |TEMPORARILY_UNAVAILABLE: )?\([\w.]+\) ")  # of a database
+LOGGERS = {"mlflow": "WARNING", "alembic": "WARNING"}
+# They log with a traceback what is told in a sentence.
+SILENT = "mlflow.store.db.utils", "mlflow.system_metrics"
+DATABASE = re.compile(r"^\([\w.]+\) (.+)$", re.MULTILINE)  # what its driver says in an error
 
 
 def prepare() -> None:
@@ -41,7 +43,7 @@ def prepare() -> None:
         os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     import mlflow  # noqa: F401, as it sets its own levels
 
-    for logger, level in LOGGERS.items():
+    for logger, level in (LOGGERS | dict.fromkeys(SILENT, "CRITICAL")).items():
         logging.getLogger(logger).setLevel(level)
 
 
@@ -57,6 +59,7 @@ def connect() -> "Experiment":
     store.check_environment()
     prepare()
     import mlflow
+    from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -67,7 +70,7 @@ def connect() -> "Experiment":
             found = experiment.find(mlflow.MlflowClient(uri), name, number, folder)
             use(uri, found.experiment_id)
             return found
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, CommandError, OSError) as error:
         wanted = f"{store.ID}={number}" if number else f"the experiment {name!r}"
         raise UserError(
             f"MLflow's store {shown(uri)} cannot be used for {wanted} ({reason(error)}); "
@@ -125,6 +128,7 @@ def _of_store(error: Exception) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of an error of the store, without secrets and the driver's name."""
-    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return shown(DRIVER.sub("", first)).rstrip(".")[:300]
+    """Return what an error of the store says in one line, without secrets."""
+    text = str(error).strip() or type(error).__name__
+    said = DATABASE.search(text)
+    return shown(said[1] if said else text.splitlines()[0]).rstrip(".")[:200]

@@ -5,6 +5,8 @@ seconds.
 """
 
 import os
+import sqlite3
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,7 +23,7 @@ NAME, ID, RUN = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID
 HEADER = b"SQLite format 3\0"
 HOSTED = ("databricks", "databricks-uc", "uc")  # their clients find and check the address
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-SECONDS = 8.0  # to wait for a server; MLflow itself tries again for minutes
+SECONDS = 8.0  # to wait for a server or a lock; MLflow itself tries again for minutes
 FORMS = "http://HOST:PORT, https://HOST or sqlite:///FILE"
 
 
@@ -119,6 +121,14 @@ def _check_sqlite(said: str, uri: str) -> None:
     for place in (path.parent, path) if path.exists() else (path.parent,):
         if not os.access(place, os.W_OK):
             raise UserError(f"{said}: {place} cannot be written.")
+    if not path.exists():
+        return
+    try:  # MLflow tries for an hour to open a file that is locked
+        address = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, timeout=SECONDS, uri=True)) as database:
+            database.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise UserError(f"{said}: {path} cannot be written ({error}).") from error
 
 
 def _check_folder(said: str, path: str) -> None:
