@@ -63,6 +63,8 @@ def _in_store(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]
 @contextmanager
 def _in_spool(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]:
     """Open a run in the spool; resume one that has not been sent, or continue a server's run."""
+    import mlflow
+
     server = store.store()
     connection.prepare()
     number = _experiment_of(server)
@@ -84,6 +86,7 @@ def _in_spool(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]
         if ended := spooled.run():
             spooled.write(**{tag: ended.data.tags.get(tag) for tag in (MODEL_DIGEST, JOB)})
         sending.finish()
+        mlflow.set_tracking_uri(server)
 
 
 def _experiment_of(server: str) -> str | None:

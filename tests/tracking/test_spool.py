@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import mlflow
@@ -11,9 +12,9 @@ from helpers.tracking import Proxy, Tracker, rows
 from helpers.training import model_settings
 from mlflow import MlflowClient
 
-from pipeline import send
+from pipeline import promote, send
 from pipeline.errors import UserError
-from pipeline.tracking import champion, logs, runs, sender, spool, store
+from pipeline.tracking import champion, connection, logs, runs, sender, spool, store
 
 DIGEST = "0123456789ab"  # of the model
 
@@ -100,10 +101,10 @@ def is_whole(tracker, name):
     model = client.get_logged_model(output.model_id)
     assert model.status == "READY"
     assert {metric.key for metric in model.metrics} >= {"best_valid_mse", "test_mse"}
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(tracker.url)
+    before = os.environ["MLFLOW_TRACKING_URI"]
+    mlflow.set_tracking_uri(tracker.url)  # sets the variable
     served = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
-    mlflow.set_tracking_uri(before)
+    os.environ["MLFLOW_TRACKING_URI"] = before
     assert served.predict(["a"]) == ["a"]
     assert served.metadata.run_id == run.info.run_id
     assert not spool.pending()
@@ -200,3 +201,36 @@ def test_a_run_whose_process_was_killed_is_sent_as_killed(proxy, tracker):
     assert run.info.status == "KILLED"
     assert run.data.metrics["valid_mse"] == 1.5
     assert not spool.pending()
+
+
+SECRETS = {  # variables that a user may have, whose values are nobody's business
+    "MLFLOW_TRACKING_TOKEN": "hunter2", "KAGGLE_KEY": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter2",
+    "http_proxy": "http://user:hunter2@127.0.0.1:1", "no_proxy": "127.0.0.1",
+}  # fmt: skip
+
+
+def test_no_secret_is_written_or_told(proxy, tracker, home, monkeypatch, capfd):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.url.replace("//", "//user:hunter2@"))
+    told = []
+
+    def fails(expected, stage, *words):
+        with pytest.raises(expected):
+            stage(*words)
+        told.append(traceback.format_exc())
+
+    train(601)
+    evaluate(601)
+    is_whole(tracker, 601)
+    fails(ZeroDivisionError, train, 602, lambda epoch: 1 // 0)
+    train(603, lambda epoch: proxy.set("500"))
+    for stage in (send.main, connection.connect, lambda: promote.chosen(None)):
+        fails(UserError, stage)
+    assert "cannot be used now" in (output := "".join(capfd.readouterr()))
+    places = [path for folder in (home, tracker.folder) for path in folder.rglob("*")]
+    written = [path for path in places if path.is_file() and b"hunter2" in path.read_bytes()]
+    assert not written
+    assert "hunter2" not in output + "".join(told)
+    proxy.set("pass")
+    send.main()
