@@ -14,7 +14,9 @@ from mlflow import MlflowClient
 
 from pipeline import promote, send
 from pipeline.errors import UserError
-from pipeline.tracking import champion, connection, logs, runs, sender, spool, store
+from pipeline.sweeps import runs as sweeps
+from pipeline.tracking import champion, connection, logs, objective, runs, sender, spool, store
+from pipeline.tracking.origin import SWEEP_RUN
 
 DIGEST = "0123456789ab"  # of the model
 
@@ -234,3 +236,31 @@ def test_no_secret_is_written_or_told(proxy, tracker, home, monkeypatch, capfd):
     assert "hunter2" not in output + "".join(told)
     proxy.set("pass")
     send.main()
+
+
+def test_a_sweep_waits_for_the_server_with_its_comparison(proxy, tracker, monkeypatch, capsys):
+    client = MlflowClient(tracker.url)
+    number = connection.connect().experiment_id
+    tags = {"sweep": "this", objective.TAG: "mse"}
+    parent = client.create_run(number, tags=tags).info.run_id
+    monkeypatch.setenv(SWEEP_RUN, parent)
+    for seed in (701, 702):
+        with sweeps.child([f"train.seed={seed}"], job=f"job {seed}"):
+            if seed == 702:
+                assert sweeps.earlier_value("job 701", objective.named("mse")) == 1.0
+                proxy.set("away")
+                assert sweeps.earlier_value("job 702", objective.named("mse")) is None
+            train(seed)
+            evaluate(seed)
+    assert tells(capsys) == 1
+    with pytest.raises(UserError, match=r"cannot be used|not sent"):
+        sweeps.close("FINISHED")
+    proxy.set("pass")
+    monkeypatch.setenv(SWEEP_RUN, parent)
+    assert sweeps.close("FINISHED") == []
+    for seed in (701, 702):
+        (run,) = found(tracker, seed)
+        assert run.data.tags["mlflow.parentRunId"] == parent
+        assert run.data.metrics["test_mse"] == 1.5
+    assert client.get_run(parent).info.status == "FINISHED"
+    assert client.get_run(parent).data.metrics["best_valid_mse"] == 1.0
