@@ -17,16 +17,13 @@ import psutil
 from pipeline.errors import UserError
 from pipeline.files import ends
 from pipeline.paths import FEATURES, home
-from pipeline.settings.sections import Config, flat
-from pipeline.tracking import connection, origin, reach, sender, spool, store
+from pipeline.settings.sections import Config
+from pipeline.tracking import connection, origin, reach, sender, spool, store, trained
 from pipeline.tracking.address import shown
 
 if TYPE_CHECKING:
     import mlflow
-    from mlflow.entities import Run
 
-MODEL_DIGEST = "model_digest"  # tag by which evaluate finds the run that trained a model
-JOB = "job"  # tag with the digest of a sweep's job
 LINGER = 40.0  # seconds; longer than a request may take
 
 
@@ -53,10 +50,10 @@ def run(config: Config, model: str | None = None) -> Iterator["mlflow.ActiveRun"
 @contextmanager
 def _in_store(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]:
     number = connection.connect().experiment_id
-    trained = _trained(number, config, model) if model else None
-    if not trained:
+    before = trained.find(number, config, model) if model else None
+    if not before:
         close_dead(number)
-    with _opened(config, model, trained.info.run_id if trained else None) as active:
+    with _opened(config, model, before.info.run_id if before else None) as active:
         yield active
 
 
@@ -68,14 +65,17 @@ def _in_spool(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]
     server = store.store()
     connection.prepare()
     number = _experiment_of(server)
-    spooled = _waiting(config, model, shown(server)) if model else None
-    before = spooled.run() if spooled else None
-    if not spooled:
-        trained = _trained(number, config, model) if model and number else None
-        if number and not trained:
+    earlier = trained.known(config, model, shown(server)) if model else None
+    # The stage before may be at it until its last request times out.
+    if earlier and earlier.claim(LINGER):
+        spooled, before = earlier, earlier.run()
+    else:
+        there = trained.find(number, config, model) if model and number else None
+        if number and not there:
             close_dead(number)
         spooled = spool.create(shown(server), *store.experiment())
-        before = _continued(spooled, trained) if trained else None
+        noted = earlier.note if earlier and not number else {}
+        before = trained.continued(spooled, there, noted)
     connection.use(spooled.uri, spooled.experiment)
     sending = sender.Sender(spooled, server)
     sending.start()
@@ -84,7 +84,7 @@ def _in_spool(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]
             yield active
     finally:
         if ended := spooled.run():
-            spooled.write(**{tag: ended.data.tags.get(tag) for tag in (MODEL_DIGEST, JOB)})
+            trained.note(spooled, ended, config)
         sending.finish()
         mlflow.set_tracking_uri(server)
 
@@ -97,34 +97,6 @@ def _experiment_of(server: str) -> str | None:
         if reach.trouble(server, sender.BRIEF):
             return None
         return str(connection.connect().experiment_id)  # it may just have been started again
-
-
-def _waiting(config: Config, model: str, server: str) -> spool.Spooled | None:
-    """Claim the run that trained a model, if it has not been sent."""
-    job = os.environ.get(origin.SWEEP_JOB)
-    for spooled in spool.pending(server):
-        note = spooled.note
-        # The stage before may be at it until its last request times out.
-        ours = note.get(MODEL_DIGEST) == model and job in (None, note.get(JOB))
-        if ours and spooled.claim(LINGER):
-            found = spooled.run()
-            if found and _evaluated_so(found, config):
-                return spooled
-            spooled.release()
-    return None
-
-
-def _continued(spooled: spool.Spooled, trained: "Run") -> "Run":
-    """Make a run in the spool that continues one of the server."""
-    import mlflow
-
-    spooled.write(run=trained.info.run_id)
-    client, there = spooled.client(), mlflow.MlflowClient()
-    made = client.create_run(spooled.experiment, run_name=trained.info.run_name)
-    if system := [name for name in trained.data.metrics if name.startswith("system/")]:
-        last = max(there.get_metric_history(trained.info.run_id, system[0]), key=lambda p: p.step)
-        client.log_batch(made.info.run_id, [last])  # MLflow counts the steps on from here
-    return made
 
 
 @contextmanager
@@ -143,7 +115,7 @@ def _opened(config: Config, model: str | None, resumed: str | None) -> Iterator[
         description=describe(config),
         log_system_metrics=True,
     ) as active:
-        mlflow.log_params(_params(config))
+        mlflow.log_params(trained.params(config))
         mlflow.log_dict(asdict(config), "config.yaml")
         digests = {
             part: digest(FEATURES / f"{part}.parquet") for part in ("train", "valid", "test")
@@ -156,38 +128,11 @@ def _opened(config: Config, model: str | None, resumed: str | None) -> Iterator[
         yield active
 
 
-def _params(config: Config) -> dict[str, Any]:
-    return flat(asdict(config)) | {"model.name": config.model.name}
-
-
-def _trained(number: str, config: Config, model: str) -> "Run | None":
-    """Return the newest run of a model with the settings of evaluate in ``config``.
-
-    Args:
-        number: id of the experiment in the store that MLflow points at.
-        config: all settings.
-        model: digest of the model.
-    """
-    import mlflow
-
-    query = f"tags.{MODEL_DIGEST} = '{model}'"
-    if job := os.environ.get(origin.SWEEP_JOB):  # two jobs may train the same model
-        query += f" and tags.{JOB} = '{job}'"
-    found = mlflow.MlflowClient().search_runs([number], query)
-    return next((run for run in found if _evaluated_so(run, config)), None)
-
-
-def _evaluated_so(run: "Run", config: Config) -> bool:
-    """Whether a run has the settings of evaluate in ``config``."""
-    settings = {k: str(v) for k, v in _params(config).items() if k.startswith("evaluate.")}
-    return settings.items() <= run.data.params.items()
-
-
 def tag_model(digest: str) -> None:
     """Tag the open run with the digest of the model that it trained or evaluates."""
     import mlflow
 
-    mlflow.set_tag(MODEL_DIGEST, digest)
+    mlflow.set_tag(trained.MODEL_DIGEST, digest)
 
 
 def digest(path: Path) -> str:

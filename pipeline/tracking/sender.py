@@ -123,7 +123,10 @@ def deliver(mirror: Mirror) -> None:
     """Send a whole run, let it challenge the champion there, and remove it from the spool."""
     if copy := mirror.copy(ended=True):
         champion.challenge(mirror.target, copy)
+    server = mirror.spooled.note["server"]
     mirror.spooled.remove()
+    if not mirror.spooled.note:
+        spool.forget(server, copy)
 
 
 def tell(spooled: spool.Spooled, server: str, trouble: str) -> None:

@@ -3,7 +3,8 @@
 While the store is a server, a run is logged here, so that a training never waits for the network.
 Each run has a folder: a SQLite store with this run alone, its artifacts, a note that says where it
 goes, and a lock, held by the process that writes or sends the run. A run whose lock is free is
-complete, or its process was killed. What has been sent is removed.
+complete, or its process was killed. What has been sent is removed, but for the note of a run that
+evaluate is to continue: it can do so while the server is away.
 """
 
 import json
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+KEPT = 86400.0  # seconds that the note of a run is kept that was sent
 TAG = "spool"  # of a run and of a model: the name of its folder, by which a server's copy is found
 
 
@@ -46,7 +48,8 @@ class Spooled:
         It has the ``server`` (without name and password), the ``name`` or ``number`` of the
         experiment there, the id of the ``run`` there once it is known, whether the user was
         ``told`` that the server does not answer, and ``since`` when it is here (seconds since
-        1970). Empty if the run has been sent.
+        1970). If evaluate is to continue it, ``next`` says by what it is found; ``sent`` is when
+        such a run was sent. Empty if the run has been removed.
         """
         try:
             return json.loads(self._note.read_text(encoding="utf-8"))
@@ -63,7 +66,7 @@ class Spooled:
             self._lock.acquire(timeout=seconds)
         except (Timeout, OSError):  # it may have been removed in this moment
             return False
-        if self.note:
+        if self.note and not self.note.get("sent"):
             return True
         self.release()
         return False
@@ -73,9 +76,15 @@ class Spooled:
         self._lock.release()
 
     def remove(self) -> None:
-        """Remove the run, which has been sent."""
-        self._note.unlink()  # so that a half-removed folder is no run any more
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the run, which has been sent, or all but its note."""
+        if self.note.get("next"):
+            self.write(sent=time.time())
+        else:
+            self._note.unlink()  # so that a half-removed folder is no run any more
+        shutil.rmtree(self.artifacts, ignore_errors=True)
+        (self.folder / "mlflow.db").unlink()
+        if not self.note:
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.release()
 
     def client(self) -> "MlflowClient":
@@ -135,8 +144,26 @@ def _template() -> Path:
     return path
 
 
+def noted(server: str | None = None) -> list[Spooled]:
+    """Return what is noted of runs for a server, or for any; the oldest first."""
+    notes = {run: run.note for run in map(Spooled, folder().glob("*/"))}
+    old = time.time() - KEPT
+    ours = [
+        run
+        for run, note in notes.items()
+        if note and server in (None, note["server"]) and note.get("sent", old) >= old
+    ]
+    return sorted(ours, key=lambda run: notes[run]["since"])
+
+
 def pending(server: str | None = None) -> list[Spooled]:
     """Return the runs that are on their way to a server, or to any; the oldest first."""
-    notes = {run: run.note for run in map(Spooled, folder().glob("*/"))}
-    ours = [run for run, note in notes.items() if note and server in (None, note["server"])]
-    return sorted(ours, key=lambda run: notes[run]["since"])
+    return [run for run in noted(server) if not run.note.get("sent")]
+
+
+def forget(server: str, run: str) -> None:
+    """Remove the notes of a run that has been sent, as nothing continues it any more."""
+    for other in noted(server):
+        note = other.note
+        if note.get("sent") and note["run"] == run:
+            shutil.rmtree(other.folder, ignore_errors=True)

@@ -147,7 +147,7 @@ def _check_server(said: str, uri: str) -> None:
     host, port = reach.place(urlsplit(uri))
     if not host:
         raise UserError(f"{said}: it names no host; it is of the form {FORMS}.")
-    if SWEEP_RUN in os.environ or spool.pending(shown(uri)):
+    if SWEEP_RUN in os.environ or spool.noted(shown(uri)):
         return
     if trouble := reach.trouble(uri, SECONDS):
         raise UserError(

@@ -158,6 +158,19 @@ def test_what_waits_is_sent_by_the_next_stage(proxy, tracker, capsys, mode):
     assert tells(capsys) == 0
 
 
+def test_evaluate_continues_a_run_that_was_sent_before_the_server_went_away(proxy, tracker, capsys):
+    train(211)
+    assert not spool.pending()
+    proxy.set("away")
+    store.check_environment()
+    evaluate(211)
+    assert tells(capsys) == 1
+    proxy.set("pass")
+    send.main()
+    is_whole(tracker, 211)
+    assert not spool.noted()
+
+
 def test_a_server_that_comes_back_in_the_middle_gets_all(proxy, tracker, capsys):
     def away_and_back(epoch):
         proxy.set("away" if epoch == 1 else "pass")
@@ -185,6 +198,8 @@ def test_send_says_what_it_did_and_fails_if_it_could_not(proxy, tracker, capsys,
     send.main()
     assert "sent 1 runs" in capsys.readouterr().out
     assert [run.info.status for run in found(tracker, 401)] == ["FINISHED"]
+    evaluate(401)
+    is_whole(tracker, 401)
 
 
 KILLED = """
