@@ -39,6 +39,8 @@ def prepare() -> None:
     """Set up MLflow before its first use."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    if store.remote():  # each run has a store of its own, whose files must not stay open
+        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     if "@" in store.store():  # MLflow prints the address of a run with its password
         os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     import mlflow  # noqa: F401, as it sets its own levels

@@ -82,7 +82,7 @@ class Spooled:
         else:
             self._note.unlink()  # so that a half-removed folder is no run any more
         shutil.rmtree(self.artifacts, ignore_errors=True)
-        (self.folder / "mlflow.db").unlink()
+        (self.folder / "mlflow.db").unlink(missing_ok=True)
         if not self.note:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.release()
