@@ -154,12 +154,12 @@ def close(status: str) -> list[str]:
     parent = os.environ.pop(SWEEP_RUN)
     import mlflow
 
-    connection.connect()
-    if left := sender.send_all(store.store())[1]:
-        raise UserError(f"{left} Then the same command compares the jobs.")
-
     from pipeline.sweeps.comparison import done, job_table, override_columns
 
+    connection.prepare()
+    if left := sender.send_all(store.store())[1]:
+        raise UserError(f"{left} Then the same command compares the jobs.")
+    connection.connect()
     client = mlflow.MlflowClient()
     query = f"tags.mlflow.parentRunId = '{parent}'"
     children = mlflow.search_runs(filter_string=query, output_format="list")

@@ -104,12 +104,12 @@ def send_all(server: str) -> tuple[int, str]:
     for waiting in spool.pending(shown(server)):
         if trouble:
             left.append(trouble)
-        elif waiting.claim():
+        elif waiting.claim(BRIEF):
             trouble = send(waiting, server)
             left += [trouble] if trouble else []
             sent += not trouble
             trouble = reach.trouble(server, BRIEF) if trouble else ""
-        elif waiting.note:
+        elif waiting.note and not waiting.note.get("sent"):
             left.append("another process writes or sends it")
     if not left:
         return sent, ""

@@ -12,6 +12,7 @@ import shutil
 import time
 import uuid
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -40,6 +41,7 @@ class Spooled:
         self.uri, self.artifacts = sqlite(folder, "mlflow.db"), folder / "artifacts"
         self._note = folder / "note.json"
         self._lock = FileLock(folder / "lock", thread_local=False)
+        self._writing = Lock()  # the stage and its sender add to the note
 
     @property
     def note(self) -> dict[str, Any]:
@@ -58,7 +60,8 @@ class Spooled:
 
     def write(self, **known: Any) -> None:
         """Add to the note."""
-        replace_json(self._note, self.note | known)
+        with self._writing:
+            replace_json(self._note, self.note | known)
 
     def claim(self, seconds: float = 0) -> bool:
         """Try to become the one who writes or sends this run; False if another is at it."""
@@ -120,6 +123,9 @@ def create(server: str, name: str, number: str | None) -> Spooled:
         number: its number there, if that is given instead.
     """
     template = _template()
+    for old in map(Spooled, folder().glob("*/")):
+        if old.note.get("sent", time.time()) < time.time() - KEPT:
+            shutil.rmtree(old.folder, ignore_errors=True)
     spooled = Spooled(folder() / uuid.uuid4().hex)
     spooled.folder.mkdir()
     spooled._lock.acquire()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -112,6 +113,14 @@ def is_whole(tracker, name):
     assert not spool.pending()
 
 
+def send_waiting():
+    """Run the command, when the stages before have given up."""
+    for thread in threading.enumerate():
+        if thread.name == "sender":
+            thread.join()
+    send.main()
+
+
 def tells(capsys):
     """How often the user was told that the server is away."""
     return capsys.readouterr().err.count("cannot be used now")
@@ -142,7 +151,7 @@ def test_a_server_that_dies_in_the_middle_of_a_request_loses_nothing(
     assert proxy.mode == "away"
     assert tells(capsys) == 1
     proxy.set("pass")
-    send.main()
+    send_waiting()
     is_whole(tracker, name)
 
 
@@ -166,7 +175,7 @@ def test_evaluate_continues_a_run_that_was_sent_before_the_server_went_away(prox
     evaluate(211)
     assert tells(capsys) == 1
     proxy.set("pass")
-    send.main()
+    send_waiting()
     is_whole(tracker, 211)
     assert not spool.noted()
 
@@ -184,18 +193,18 @@ def test_a_server_that_comes_back_in_the_middle_gets_all(proxy, tracker, capsys)
 
 
 def test_send_says_what_it_did_and_fails_if_it_could_not(proxy, tracker, capsys, monkeypatch):
-    send.main()
+    send_waiting()
     assert "no run waits" in capsys.readouterr().out
     train(401, lambda epoch: proxy.set("away"))
     with pytest.raises(UserError, match="1 of 1 runs were not sent"):
-        send.main()
+        send_waiting()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs.db")
     capsys.readouterr()
     send.main()  # a run is never sent elsewhere
     assert f"1 runs wait for {proxy.url}" in capsys.readouterr().out
     monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.url)
     proxy.set("pass")
-    send.main()
+    send_waiting()
     assert "sent 1 runs" in capsys.readouterr().out
     assert [run.info.status for run in found(tracker, 401)] == ["FINISHED"]
     evaluate(401)
@@ -213,7 +222,7 @@ train(501, lambda epoch: epoch == 2 and os.kill(os.getpid(), 9))
 def test_a_run_whose_process_was_killed_is_sent_as_killed(proxy, tracker):
     code = KILLED.format(path=[str(Path(__file__).parent), *sys.path])
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
-    send.main()
+    send_waiting()
     (run,) = found(tracker, 501)
     assert run.info.status == "KILLED"
     assert run.data.metrics["valid_mse"] == 1.5
@@ -242,7 +251,7 @@ def test_no_secret_is_written_or_told(proxy, tracker, home, monkeypatch, capfd):
     is_whole(tracker, 601)
     fails(ZeroDivisionError, train, 602, lambda epoch: 1 // 0)
     train(603, lambda epoch: proxy.set("500"))
-    for stage in (send.main, connection.connect, lambda: promote.chosen(None)):
+    for stage in (send_waiting, connection.connect, lambda: promote.chosen(None)):
         fails(UserError, stage)
     assert "cannot be used now" in (output := "".join(capfd.readouterr()))
     places = [path for folder in (home, tracker.folder) for path in folder.rglob("*")]
@@ -250,7 +259,7 @@ def test_no_secret_is_written_or_told(proxy, tracker, home, monkeypatch, capfd):
     assert not written
     assert "hunter2" not in output + "".join(told)
     proxy.set("pass")
-    send.main()
+    send_waiting()
 
 
 def test_a_sweep_waits_for_the_server_with_its_comparison(proxy, tracker, monkeypatch, capsys):
@@ -268,7 +277,7 @@ def test_a_sweep_waits_for_the_server_with_its_comparison(proxy, tracker, monkey
             train(seed)
             evaluate(seed)
     assert tells(capsys) == 1
-    with pytest.raises(UserError, match=r"cannot be used|not sent"):
+    with pytest.raises(UserError, match="not sent"):
         sweeps.close("FINISHED")
     proxy.set("pass")
     monkeypatch.setenv(SWEEP_RUN, parent)
