@@ -217,15 +217,14 @@ def main() -> None:
     trained, scale = model_digest(MODEL), read_scale(MODEL)
     curve = learning_curve(PLOTS / "learning_curve.csv")
     # Small matrix products: with two BLAS threads and a busy core they take ten times as long.
-    with runs.run(config, trained) as run, threadpool_limits(1):
+    with runs.run(config, trained), threadpool_limits(1):
         results = evaluate(config.evaluate, FEATURES, MODEL)
         results.figures.update(noise_floor(METRICS / "download.json"))
         lists = results.figures["ranking"]["catalogue"]
         drawn = pictures.draw(curve, results.tables, lists, scale)
         page = report.page(config, results.figures, results.tables, drawn, scale, METRICS)
         logs.log_test(config, results.figures, drawn, page)
-        if champion.has_model(run.info.run_id):  # a run that this stage opened has none
-            champion.challenge(config, run, results.tested)
+        champion.enter(results.tested)
     for name, table in results.tables.items():
         replace_csv(PLOTS / f"{name}.csv", without_markup(table))
     replace_json(METRICS / "evaluate.json", rounded(results.figures))

@@ -24,12 +24,13 @@ from pipeline.files import destination
 from pipeline.paths import PARAMS, ROOT
 from pipeline.settings.overrides import parsed
 from pipeline.settings.sections import flat
-from pipeline.tracking import runs
+from pipeline.tracking import connection
 from pipeline.tracking.objective import TAG, named
 
 EXPERIMENTS = ROOT / "conf" / "experiment"
 
 
+@connection.told()
 def chosen(run_id: str | None) -> Any:
     """Return the run of the best job of a sweep.
 
@@ -42,7 +43,7 @@ def chosen(run_id: str | None) -> Any:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    runs.connect()
+    connection.connect()
     if run_id is None:
         sweeps = mlflow.search_runs(
             filter_string="tags.sweep != ''", output_format="list", max_results=1
@@ -125,7 +126,9 @@ def reproducing(name: str, text: str, run: Any) -> str:
     try:
         logged = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/config.yaml")
     except (MlflowException, OSError) as error:
-        raise UserError(f"run {run.info.run_id}: its config.yaml is gone: {error}") from error
+        raise UserError(
+            f"run {run.info.run_id}: its config.yaml is gone: {connection.reason(error)}"
+        ) from error
     wanted = flat(OmegaConf.to_container(OmegaConf.create(logged)))  # type: ignore[arg-type]
     for key in sorted(found.keys() | wanted.keys()):
         if not key.startswith("dataset.watch.") and found.get(key) != wanted.get(key):

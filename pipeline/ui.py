@@ -4,7 +4,8 @@ import argparse
 import os
 
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.tracking import runs, store, views
+from pipeline.tracking import connection, store, views
+from pipeline.tracking.address import shown
 
 
 def main() -> None:
@@ -14,9 +15,9 @@ def main() -> None:
     port = parser.parse_args().port
     if not 0 < port < 2**16:
         raise UserError(f"{port}: a port is a number from 1 to 65535.")
-    experiment = runs.connect()
+    experiment = connection.connect()
     if store.store().startswith("http"):
-        print(f"the server {store.shown(store.store())} shows its runs itself")
+        print(f"the server {shown(store.store())} shows its runs itself")
         return
     address = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs"
     for key, title in ((views.RESULTS, "results"), (views.SWEEP, "newest sweep")):

@@ -22,6 +22,7 @@ from benchmarks import (
     score,
     serving,
     sweeps,
+    tracking,
     training,
 )
 from benchmarks.peers import rows as peers
@@ -44,6 +45,7 @@ from pipeline.tables.rows import read_rows
         ("parts", parts_table.table),
         ("serving", serving.table),
         ("sweeps", sweeps.table),
+        ("tracking", tracking.table),
         ("training", training.table),
     ],
 )

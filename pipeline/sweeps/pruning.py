@@ -4,19 +4,20 @@ One of Optuna's pruners decides: ``hydra.callbacks.mlflow.pruner``, as in conf/s
 The curves of earlier jobs come from MLflow, so that every sweeper and launcher can be used.
 """
 
+import contextlib
 import json
 import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.tracking import logs
+from pipeline.errors import UserError
+from pipeline.tracking import connection, logs, reach, sender, store
 from pipeline.tracking.objective import OBJECTIVES
 from pipeline.tracking.origin import SWEEP_RUN
 
@@ -31,7 +32,7 @@ class PrunedError(Exception):
         self.best = best
 
 
-@contextmanager
+@contextlib.contextmanager
 def watching(pruner: DictConfig | None, curve: str) -> Iterator[None]:
     """Context in which a pruner watches one validation curve; None prunes nothing.
 
@@ -95,9 +96,15 @@ def trial(run: str, sweep: str, curve: str, pruner: str) -> Any:
     logging.getLogger("optuna").setLevel(logging.WARNING)
     study = optuna.create_study(pruner=instantiate(json.loads(pruner)))
     query = f"tags.mlflow.parentRunId = '{sweep}' and metrics.test_mse >= 0"
-    for job in mlflow.search_runs(filter_string=query, output_format="list"):
-        history = mlflow.MlflowClient().get_metric_history(job.info.run_id, curve)
-        points = {point.step: point.value for point in history}
-        value = job.data.metrics[MSE]
-        study.add_trial(optuna.trial.create_trial(value=value, intermediate_values=points))
+    if reach.trouble(store.store(), sender.BRIEF):
+        return study.ask()  # without earlier jobs, a pruner stops none
+    with contextlib.suppress(UserError), connection.told():
+        # The job's own run may be in the spool, which MLflow points at now.
+        client = mlflow.MlflowClient(store.store())
+        place = client.get_run(sweep).info.experiment_id
+        for job in client.search_runs([place], query):
+            history = client.get_metric_history(job.info.run_id, curve)
+            points = {point.step: point.value for point in history}
+            value = job.data.metrics[MSE]
+            study.add_trial(optuna.trial.create_trial(value=value, intermediate_values=points))
     return study.ask()

@@ -3,6 +3,7 @@
 Jobs may be other processes, so they get the id of the parent run from the environment.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,7 +11,6 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.settings.overrides import parsed
 from pipeline.sweeps.stage_cache import code_digest
-from pipeline.tracking import origin, runs, views
+from pipeline.tracking import connection, origin, runs, sender, store, views
 from pipeline.tracking.objective import TAG, Objective, named
 from pipeline.tracking.origin import SWEEP_JOB, SWEEP_KEYS, SWEEP_OVERRIDES, SWEEP_RUN, shortened
 
@@ -37,15 +37,21 @@ def earlier_value(job: str, by: Objective) -> float | None:
 
     from pipeline.sweeps.comparison import done
 
-    runs.connect()
     parent = os.environ.get(SWEEP_RUN)
     query = f"tags.job = '{job}' and tags.mlflow.parentRunId = '{parent}'"
-    children = mlflow.search_runs(filter_string=query, output_format="list")
+    try:
+        connection.connect()
+        with connection.told():
+            children = mlflow.search_runs(filter_string=query, output_format="list")
+    except UserError:
+        if parent and store.remote():  # the server was there when the sweep began
+            return None
+        raise
     values: list[float] = [run.data.metrics[by.metric] for run in children if done(run)]
     return values[0] if values else None
 
 
-@contextmanager
+@contextlib.contextmanager
 def child(overrides: list[str], job: str) -> Iterator[None]:
     """Context in which the run that is opened becomes the child run of a job.
 
@@ -55,27 +61,29 @@ def child(overrides: list[str], job: str) -> Iterator[None]:
         overrides: overrides of the job.
         job: digest of the job, from ``identify``.
     """
-    import mlflow
-
     variables = {SWEEP_JOB: job, SWEEP_OVERRIDES: json.dumps(overrides)}
     os.environ.update(variables)
     begin = int(time.time() * 1000)
     try:
         yield
     except UserError as error:
-        query = f"tags.job = '{job}' and attributes.start_time >= {begin}"
-        if not mlflow.search_runs(filter_string=query, output_format="list"):
-            mlflow.start_run(
-                run_name=origin.job_name(),
-                parent_run_id=os.environ.get(SWEEP_RUN),
-                tags=origin.origin(),
-                description=str(error),
-            )
-            mlflow.end_run("FAILED")
+        with contextlib.suppress(UserError), connection.told():
+            _log_failure(f"tags.job = '{job}' and attributes.start_time >= {begin}", str(error))
         raise
     finally:
         for key in variables:
             del os.environ[key]
+
+
+def _log_failure(query: str, description: str) -> None:
+    """Record a FAILED run of the present job, unless the query finds that it opened one."""
+    import mlflow
+
+    connection.connect()
+    if not mlflow.search_runs(filter_string=query, output_format="list"):
+        name, tags = origin.job_name(), origin.origin()
+        mlflow.start_run(run_name=name, tags=tags, description=description)
+        mlflow.end_run("FAILED")
 
 
 class Sweep(Callback):
@@ -102,11 +110,11 @@ class Sweep(Callback):
         """Open the sweep's run, or resume the one with the same overrides, settings and code."""
         exit_on_user_error(lambda: self._open(config))  # Hydra only warns of other exceptions
 
+    @connection.told()
     def _open(self, config: DictConfig) -> None:
         import mlflow
 
-        runs.connect()
-        runs.close_dead()
+        runs.close_dead(connection.connect().experiment_id)
         words = sorted(config.hydra.overrides.task)
         space = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create())
         assert isinstance(space, dict)
@@ -130,6 +138,7 @@ class Sweep(Callback):
         mlflow.MlflowClient().update_run(parent.info.run_id, "RUNNING")
 
 
+@connection.told()
 def close(status: str) -> list[str]:
     """Close the run of the sweep: log and print the comparison of the jobs, update the view.
 
@@ -138,12 +147,19 @@ def close(status: str) -> list[str]:
 
     Returns:
         The names of the jobs without a result.
+
+    Raises:
+        UserError: the store does not answer, or jobs wait to be sent to it.
     """
     parent = os.environ.pop(SWEEP_RUN)
     import mlflow
 
     from pipeline.sweeps.comparison import done, job_table, override_columns
 
+    connection.prepare()
+    if left := sender.send_all(store.store())[1]:
+        raise UserError(f"{left} Then the same command compares the jobs.")
+    connection.connect()
     client = mlflow.MlflowClient()
     query = f"tags.mlflow.parentRunId = '{parent}'"
     children = mlflow.search_runs(filter_string=query, output_format="list")

@@ -16,6 +16,7 @@ from pipeline.settings.overrides import pairs
 # Environment variables; lists are JSON.
 SWEEP_RUN, SWEEP_KEYS = "SWEEP_RUN", "SWEEP_KEYS"  # MLflow id of the sweep's run; swept keys
 SWEEP_JOB, SWEEP_OVERRIDES = "SWEEP_JOB", "SWEEP_OVERRIDES"  # digest of the job; its overrides
+PARENT = "mlflow.parentRunId"  # MLflow's tag with the run that a run belongs to
 
 
 def origin() -> dict[str, str]:
@@ -23,6 +24,7 @@ def origin() -> dict[str, str]:
     tags = code()
     if job := os.environ.get(SWEEP_JOB):
         overrides = os.environ[SWEEP_OVERRIDES]
+        tags |= {PARENT: os.environ[SWEEP_RUN]} if SWEEP_RUN in os.environ else {}
         return tags | {"route": "hydra sweep", "job": job, "overrides": overrides}
     if experiment := os.environ.get("DVC_EXP_NAME"):
         return tags | {"route": "dvc exp", "dvc_exp": experiment}

@@ -1,10 +1,9 @@
-"""Runs in MLflow: the store, what each run records, how train and evaluate share one.
+"""Runs in MLflow: what each run records, how train and evaluate share one.
 
 MLflow takes seconds to import, so functions import it.
 """
 
 import hashlib
-import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -14,91 +13,109 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from filelock import FileLock
 
 from pipeline.errors import UserError
 from pipeline.files import ends
 from pipeline.paths import FEATURES, home
-from pipeline.settings.sections import Config, flat
-from pipeline.tracking import origin, store, views
+from pipeline.settings.sections import Config
+from pipeline.tracking import connection, origin, reach, sender, spool, store, trained
+from pipeline.tracking.address import shown
 
 if TYPE_CHECKING:
     import mlflow
-    from mlflow.entities import Experiment
 
-MODEL_DIGEST = "model_digest"  # tag by which evaluate finds the run that trained a model
-
-
-def connect() -> "Experiment":
-    """Point MLflow at the store and the experiment; create them if they do not exist.
-
-    Returns:
-        The experiment that runs belong to.
-
-    Raises:
-        UserError: MLflow's variables or the store cannot be used.
-    """
-    store.check_environment()
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "5")  # seconds
-    import mlflow
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-    number = os.environ.get(store.ID)
-    name = os.environ.get(store.NAME, store.EXPERIMENT)
-    mlflow.set_tracking_uri(store.store())
-    folder = (home() / "mlruns").as_uri() if store.local() else None
-    try:
-        with FileLock(home() / "mlflow.db.lock"):  # two processes at once break a fresh store
-            if not number and mlflow.get_experiment_by_name(name) is None:
-                tags = views.experiment_tags()
-                mlflow.create_experiment(name, artifact_location=folder, tags=tags)
-            return mlflow.set_experiment(None if number else name, number)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        wanted = f"{store.ID}={number}" if number else f"the experiment {name!r}"
-        raise UserError(
-            f"MLflow's store {store.shown(store.store())} cannot be used for {wanted} ({reason}); "
-            f"check {store.URI}, {store.NAME} and {store.ID}."
-        ) from error
-    finally:
-        if not number:  # MLflow sets it, as if the user had
-            os.environ.pop(store.ID, None)
+LINGER = 40.0  # seconds; longer than a request may take
 
 
 @contextmanager
 def run(config: Config, model: str | None = None) -> Iterator["mlflow.ActiveRun"]:
     """Open a run and log settings, data and origin; or resume the run that trained a model.
 
-    An exception inside marks the run as failed.
+    An exception inside marks the run as failed. While the store is a server, the run is logged to
+    the spool and sent from there.
 
     Args:
         config: all settings.
         model: digest of a model. Its run is resumed if the store has one with these settings of
             evaluate; with others a new run is opened, as MLflow's params cannot change.
+
+    Raises:
+        UserError: the store cannot be used, or not any more.
     """
+    opened = _in_spool if store.remote() else _in_store
+    with connection.told(), opened(config, model) as active:
+        yield active
+
+
+@contextmanager
+def _in_store(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]:
+    number = connection.connect().experiment_id
+    before = trained.find(number, config, model) if model else None
+    if not before:
+        close_dead(number)
+    with _opened(config, model, before.info.run_id if before else None) as active:
+        yield active
+
+
+@contextmanager
+def _in_spool(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]:
+    """Open a run in the spool; resume one that has not been sent, or continue a server's run."""
     import mlflow
 
-    connect()
-    trained = _trained(config, model) if model else None
-    if trained:
+    server = store.store()
+    connection.prepare()
+    number = _experiment_of(server)
+    earlier = trained.known(config, model, shown(server)) if model else None
+    # The stage before may be at it until its last request times out.
+    if earlier and earlier.claim(LINGER):
+        spooled, before = earlier, earlier.run()
+    else:
+        there = trained.find(number, config, model) if model and number else None
+        if number and not there:
+            close_dead(number)
+        spooled = spool.create(shown(server), *store.experiment())
+        noted = earlier.note if earlier and not number else {}
+        before = trained.continued(spooled, there, noted)
+    connection.use(spooled.uri, spooled.experiment)
+    sending = sender.Sender(spooled, server)
+    sending.start()
+    try:
+        with _opened(config, model, before.info.run_id if before else None) as active:
+            yield active
+    finally:
+        if ended := spooled.run():
+            trained.note(spooled, ended, config)
+        sending.finish()
+        mlflow.set_tracking_uri(server)
+
+
+def _experiment_of(server: str) -> str | None:
+    """Return the id of the experiment on a server; None while that does not answer."""
+    try:
+        return str(connection.connect().experiment_id)
+    except UserError:
+        if reach.trouble(server, sender.BRIEF):
+            return None
+        return str(connection.connect().experiment_id)  # it may just have been started again
+
+
+@contextmanager
+def _opened(config: Config, model: str | None, resumed: str | None) -> Iterator["mlflow.ActiveRun"]:
+    """Open a new run where MLflow points to, or resume one by its id."""
+    import mlflow
+
+    if resumed:
         tags = origin.process()
-        with mlflow.start_run(run_id=trained, tags=tags, log_system_metrics=True) as active:
+        with mlflow.start_run(run_id=resumed, tags=tags, log_system_metrics=True) as active:
             yield active
         return
-    close_dead()
     with mlflow.start_run(
         run_name=origin.run_name() or f"{config.model.name}-{config.dataset.source}",
-        parent_run_id=os.environ.get(origin.SWEEP_RUN),
         tags=origin.origin() | origin.process(),
         description=describe(config),
         log_system_metrics=True,
     ) as active:
-        mlflow.log_params(_params(config))
+        mlflow.log_params(trained.params(config))
         mlflow.log_dict(asdict(config), "config.yaml")
         digests = {
             part: digest(FEATURES / f"{part}.parquet") for part in ("train", "valid", "test")
@@ -111,29 +128,11 @@ def run(config: Config, model: str | None = None) -> Iterator["mlflow.ActiveRun"
         yield active
 
 
-def _params(config: Config) -> dict[str, Any]:
-    return flat(asdict(config)) | {"model.name": config.model.name}
-
-
-def _trained(config: Config, model: str) -> str | None:
-    """Return the id of the newest run of a model with the settings of evaluate in ``config``."""
-    import mlflow
-
-    query = f"tags.{MODEL_DIGEST} = '{model}'"
-    if job := os.environ.get(origin.SWEEP_JOB):  # two jobs may train the same model
-        query += f" and tags.job = '{job}'"
-    settings = {k: str(v) for k, v in _params(config).items() if k.startswith("evaluate.")}
-    for other in mlflow.search_runs(filter_string=query, output_format="list"):
-        if settings.items() <= other.data.params.items():
-            return str(other.info.run_id)
-    return None
-
-
 def tag_model(digest: str) -> None:
     """Tag the open run with the digest of the model that it trained or evaluates."""
     import mlflow
 
-    mlflow.set_tag(MODEL_DIGEST, digest)
+    mlflow.set_tag(trained.MODEL_DIGEST, digest)
 
 
 def digest(path: Path) -> str:
@@ -166,14 +165,19 @@ def describe(config: Config, figures: Mapping[str, Any] | None = None) -> str:
     return text
 
 
-def close_dead() -> None:
-    """Mark the running runs of dead processes on this machine as killed; MLflow does not."""
+def close_dead(number: str) -> None:
+    """Mark the running runs of dead processes on this machine as killed; MLflow does not.
+
+    Args:
+        number: id of the experiment in the store that MLflow points at.
+    """
     import mlflow
 
     query = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
     alive = {
         f"{p.pid} {p.info['create_time'] or 0:.0f}" for p in psutil.process_iter(["create_time"])
     }
-    for other in mlflow.search_runs(filter_string=query, output_format="list"):
+    client = mlflow.MlflowClient()
+    for other in client.search_runs([number], query):
         if other.data.tags["process"] not in alive:
-            mlflow.MlflowClient().set_terminated(other.info.run_id, "KILLED")
+            client.set_terminated(other.info.run_id, "KILLED")

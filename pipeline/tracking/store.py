@@ -5,26 +5,25 @@ seconds.
 """
 
 import os
-import re
-import socket
+import sqlite3
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import UserError
 from pipeline.paths import home
+from pipeline.tracking import reach, spool
+from pipeline.tracking.address import SQLITE, shown, sqlite
+from pipeline.tracking.origin import SWEEP_RUN
 
 EXPERIMENT = "anime-ratings"
 URI, REGISTRY = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"
 NAME, ID, RUN = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"
-SQLITE = "sqlite:///"
 HEADER = b"SQLite format 3\0"
 HOSTED = ("databricks", "databricks-uc", "uc")  # their clients find and check the address
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-SECONDS = 5.0  # to wait for a server; MLflow itself tries again for minutes
-PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-PASSWORD = re.compile(r"(?<=//)[^/@]*@")  # with the user's name
+SECONDS = 8.0  # to wait for a server or a lock; MLflow itself tries again for minutes
 FORMS = "http://HOST:PORT, https://HOST or sqlite:///FILE"
 
 
@@ -38,28 +37,28 @@ def store() -> str:
     if not uri.startswith(SQLITE):
         return uri
     path = uri.removeprefix(SQLITE)
-    return uri if path.startswith("/") else _sqlite(home(), path)
+    return uri if path.startswith("/") else sqlite(home(), path)
 
 
-def _sqlite(folder: Path, path: str) -> str:
-    """Return the URI of a SQLite file in ``folder``, whatever the folder is called.
-
-    SQLAlchemy decodes %XX and ends the path at a question mark. MLflow creates the folder that
-    stands behind ``sqlite:///`` without decoding it, but not with the driver named.
-    """
-    quoted = str(folder).replace("%", "%25").replace("?", "%3F")
-    prefix = SQLITE if quoted == str(folder) else "sqlite+pysqlite:///"
-    return f"{prefix}{quoted}/{path}"
-
-
-def shown(uri: str) -> str:
-    """Return a URI without the name and password that it may have."""
-    return PASSWORD.sub("", uri)
+def file(uri: str) -> Path:
+    """Return the path of a SQLite file."""
+    return Path(unquote(uri.partition("///")[2].partition("?")[0]))
 
 
 def local() -> bool:
     """Whether the store is a SQLite file, so that artifacts are in the repository too."""
     return store().startswith("sqlite")
+
+
+def remote() -> bool:
+    """Whether the store is a server, so that runs go through the spool."""
+    kind = reach.kind(urlsplit(store()))
+    return store() in HOSTED or kind not in ("sqlite", "", "file")
+
+
+def experiment() -> tuple[str, str | None]:
+    """Return the name of the experiment, and its number if that is given instead."""
+    return os.environ.get(NAME, EXPERIMENT), os.environ.get(ID)
 
 
 def check_environment() -> None:
@@ -86,13 +85,14 @@ def _check(variable: str, uri: str) -> None:
     said = f"{variable}={shown(uri)}" if variable in os.environ else uri
     try:
         parts = urlsplit(uri)
-        kind, port = parts.scheme.partition("+")[0], parts.port
+        kind, _ = reach.kind(parts), parts.port
     except ValueError as error:
-        raise UserError(f"{said}: {error}; it is of the form {FORMS}.") from error
+        reason = f" {error};" if "@" not in uri else ""  # it may have a part of the password
+        raise UserError(f"{said}:{reason} it is of the form {FORMS}.") from None
     if kind == "sqlite":
         _check_sqlite(said, uri)
-    elif kind in ("http", "https", *DATABASES):
-        _check_server(said, parts, port or PORTS[kind])
+    elif kind in reach.PORTS:
+        _check_server(said, uri)
     elif kind in ("", "file") and uri not in HOSTED:
         _check_folder(said, parts.path)
     elif kind not in HOSTED and uri not in HOSTED and kind not in _plugins():
@@ -102,7 +102,7 @@ def _check(variable: str, uri: str) -> None:
 
 
 def _check_sqlite(said: str, uri: str) -> None:
-    path = Path(unquote(uri.partition("///")[2].partition("?")[0]))
+    path = file(uri)
     if path.name in ("", ":memory:"):
         raise UserError(f"{said}: runs in memory are gone with each stage; name a file.")
     if not path.parent.is_dir():
@@ -112,8 +112,8 @@ def _check_sqlite(said: str, uri: str) -> None:
     head = b""
     try:
         if path.exists():
-            with path.open("rb") as file:
-                head = file.read(len(HEADER))
+            with path.open("rb") as start:
+                head = start.read(len(HEADER))
     except OSError as error:
         raise UserError(f"{said}: {path} cannot be read: {error.strerror}.") from error
     if head not in (b"", HEADER):
@@ -121,6 +121,14 @@ def _check_sqlite(said: str, uri: str) -> None:
     for place in (path.parent, path) if path.exists() else (path.parent,):
         if not os.access(place, os.W_OK):
             raise UserError(f"{said}: {place} cannot be written.")
+    if not path.exists():
+        return
+    try:  # MLflow tries for an hour to open a file that is locked
+        address = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, timeout=SECONDS, uri=True)) as database:
+            database.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise UserError(f"{said}: {path} cannot be written ({error}).") from error
 
 
 def _check_folder(said: str, path: str) -> None:
@@ -134,20 +142,17 @@ def _check_folder(said: str, path: str) -> None:
         raise UserError(f"{said}: {place} is no folder that can be written.")
 
 
-def _check_server(said: str, parts: SplitResult, port: int) -> None:
-    """Refuse a server that takes no connection; one behind a proxy is for the proxy to find."""
-    host = parts.hostname
+def _check_server(said: str, uri: str) -> None:
+    """Refuse a server that does not answer, unless runs are on their way to it anyway."""
+    host, port = reach.place(urlsplit(uri))
     if not host:
         raise UserError(f"{said}: it names no host; it is of the form {FORMS}.")
-    if parts.scheme in getproxies() and not proxy_bypass(host):
+    if SWEEP_RUN in os.environ or spool.noted(shown(uri)):
         return
-    try:
-        socket.create_connection((host, port), timeout=SECONDS).close()
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
+    if trouble := reach.trouble(uri, SECONDS):
         raise UserError(
-            f"{said}: no server answers at {host}:{port} ({reason}); start it, or check {URI}."
-        ) from error
+            f"{said}: {host}:{port} cannot be used ({trouble}); start it, or check {URI}."
+        )
 
 
 def _check_driver(said: str, uri: str) -> None:

@@ -17,14 +17,14 @@ from helpers.rating_files import export
 from helpers.visitor import visiting
 from pipeline.paths import MODEL, REPORT, ROOT
 from pipeline.recommender.recommender import Recommender
-from pipeline.tracking import runs
+from pipeline.tracking import connection
 
 LENGTH = 150  # ratings of the users whose lists are brought, about
 
 
 def pictures_of_runs(folder):
     """Take the pictures of the newest sweep in MLflow."""
-    runs.connect()
+    connection.connect()
     parent = mlflow.search_runs(filter_string="tags.sweep != ''", output_format="list")[0]
     query = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
     children = mlflow.search_runs(filter_string=query, output_format="list")

@@ -1,13 +1,14 @@
 """The champion: a run replaces it only if it is significantly better on the same test rows."""
 
+from dataclasses import asdict
+
 import mlflow
-import numpy as np
-import pandas as pd
 import pytest
+from helpers.tracking import rows
 from helpers.training import model_settings
 from mlflow.entities import LoggedModelOutput
 
-from pipeline.tracking import champion, runs
+from pipeline.tracking import champion, connection
 
 NAME = "anime-ratings-synthetic"
 
@@ -16,15 +17,7 @@ NAME = "anime-ratings-synthetic"
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    runs.connect()
-
-
-def rows(noise, seed=0, n=600):
-    """Test rows of 60 users, predicted with normal errors of standard deviation ``noise``."""
-    rating = np.random.default_rng(0).integers(1, 11, n).astype("float32")
-    error = np.random.default_rng(seed).normal(0, noise, n)
-    names = {"user": np.arange(n) % 60, "item": np.arange(n) % 7}
-    return pd.DataFrame(names | {"rating": rating, "prediction": rating + error})
+    connection.connect()
 
 
 def challenged(frame):
@@ -33,7 +26,8 @@ def challenged(frame):
         model = mlflow.initialize_logged_model(name="model").model_id
         mlflow.MlflowClient().log_outputs(run.info.run_id, [LoggedModelOutput(model, 0)])
         mlflow.finalize_logged_model(model, "READY")
-        champion.challenge(model_settings(), run, frame)
+        mlflow.log_dict(asdict(model_settings()), "config.yaml")
+        champion.enter(frame)
     verdict = mlflow.get_run(run.info.run_id).data.tags["champion"]
     present = mlflow.MlflowClient().get_model_version_by_alias(NAME, "champion")
     return verdict, present.version if present.run_id == run.info.run_id else None

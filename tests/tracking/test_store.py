@@ -1,19 +1,32 @@
 """The store of runs: where it is, in folders of any name, and what is refused before any work."""
 
 import os
-import socket
+import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import mlflow
 import pytest
+from helpers.server import Server
+from helpers.tracking import Proxy
 
 from pipeline.errors import UserError
-from pipeline.tracking import runs
+from pipeline.tracking import connection
+from pipeline.tracking import store as store_module
 from pipeline.tracking.store import check_environment, store
 
 VARIABLES = [name for name in os.environ if name.startswith("MLFLOW_")]
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """A store, which takes seconds to create."""
+    path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -41,23 +54,21 @@ def test_a_relative_store_is_resolved_from_the_repository(monkeypatch, given, us
 
 
 @pytest.mark.parametrize("name", ["a%20b", "x?y", "p%zz", "u#v", "ö", "s p", "a&b=c;d", "q'r"])
-def test_the_store_is_in_the_repository_whatever_the_folder_is_called(monkeypatch, tmp_path, name):
+def test_the_store_is_in_the_repository_whatever_the_folder_is_called(
+    monkeypatch, tmp_path, fresh, name
+):
     folder = tmp_path / name / "anime-ratings"
     folder.mkdir(parents=True)
+    shutil.copy(fresh, folder)
     monkeypatch.setenv("DVC_ROOT", str(folder))
-    runs.connect()
+    connection.connect()
     with mlflow.start_run() as run:
         mlflow.log_text("kept", "a/note.txt")
     assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/a/note.txt") == "kept"
-    assert (folder / "mlflow.db").stat().st_size
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        assert database.execute("SELECT count(*) FROM runs").fetchone() == (1,)
     assert list((folder / "mlruns").rglob("note.txt"))
     assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-def free_port():
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 WRONG = [  # variable, value, what the sentence says
@@ -70,7 +81,7 @@ WRONG = [  # variable, value, what the sentence says
     ("MLFLOW_TRACKING_URI", "http://127.0.0.1:99999", "Port out of range"),
     ("MLFLOW_TRACKING_URI", "http://127.0.0.1:x", "Port could not be cast"),
     ("MLFLOW_TRACKING_URI", "http://[::1", "Invalid IPv6"),
-    ("MLFLOW_TRACKING_URI", "http://nowhere.invalid:5000", "no server answers at nowhere.invalid"),
+    ("MLFLOW_TRACKING_URI", "http://nowhere.invalid:5000", "nowhere.invalid:5000 cannot be used"),
     ("MLFLOW_TRACKING_URI", "mlruns", "keeps no runs in plain folders"),
     ("MLFLOW_TRACKING_URI", "file:/proc/x", "keeps no runs in plain folders"),
     ("MLFLOW_TRACKING_URI", "sqlite:////nowhere/runs.db", "there is no folder /nowhere"),
@@ -96,15 +107,25 @@ def test_an_environment_that_cannot_work_is_named(monkeypatch, tmp_path, variabl
     assert message in str(error.value)
 
 
-def test_a_server_that_is_not_there_is_noticed_at_once_and_one_that_listens_passes(monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(UserError, match="no server answers at 127"):
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("away", "refused"), ("hang", "no answer in 1 seconds"), ("500", "status 500")],
+)
+def test_a_server_that_cannot_be_used_is_noticed_at_once(monkeypatch, mode, said):
+    proxy = Proxy(0)
+    proxy.set(mode)
+    monkeypatch.setattr(store_module, "SECONDS", 1.0)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.url)
+    with pytest.raises(UserError, match=rf"127\.0\.0\.1:\d+ cannot be used \(.*{said}"):
         check_environment()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        address = f"http://user:secret@127.0.0.1:{port}/prefix"  # pragma: allowlist secret
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+
+
+def test_a_server_passes_if_it_answers_behind_a_prefix_and_with_a_password(monkeypatch):
+    with Server({"health": b"OK"}) as server:
+        address = server.url.replace("//", "//user:secret@")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{address}/prefix/")
         check_environment()
+        assert server.asked[0][0] == "/prefix/health"
 
 
 @pytest.mark.parametrize(
@@ -115,12 +136,21 @@ def test_hosted_stores_are_left_to_their_clients(monkeypatch, uri):
     check_environment()
 
 
-def test_the_password_of_a_server_is_not_told(monkeypatch):
-    address = f"http://user:secret@127.0.0.1:{free_port()}"  # pragma: allowlist secret
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:hunter2@127.0.0.1:1", "http://hunter2@127.0.0.1:1",
+        "http://user:p@ss:hunter2@127.0.0.1:1", "http://user:hunter2/x@127.0.0.1:1",
+        "http://user:1/hunter2@127.0.0.1:1", "http://user:hunter2@[::1", "htp://user:hunter2@x",
+        "postgresql://user:hunter2@127.0.0.1:1/x?password=hunter2", "sqlite://user:hunter2@x/y",
+        "nonsense+x://user:hunter2@127.0.0.1/x",
+    ],
+)  # fmt: skip
+def test_the_password_of_a_server_is_not_told(monkeypatch, address):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     with pytest.raises(UserError) as error:
         check_environment()
-    assert "secret" not in str(error.value)
+    assert "hunter2" not in str(error.value)
 
 
 def test_name_and_number_of_the_experiment_are_not_both_given(monkeypatch):
@@ -132,30 +162,79 @@ def test_name_and_number_of_the_experiment_are_not_both_given(monkeypatch):
 
 def test_the_experiment_is_found_by_name_or_number_and_the_environment_stays(monkeypatch):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
-    made = runs.connect()
+    made = connection.connect()
     assert made.name == "mine"
     assert "MLFLOW_EXPERIMENT_ID" not in os.environ
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
-    assert runs.connect().name == "anime-ratings"
+    assert connection.connect().name == "anime-ratings"
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", made.experiment_id)
-    assert runs.connect().name == "mine"
+    assert connection.connect().name == "mine"
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "77")
     with pytest.raises(UserError, match="MLFLOW_EXPERIMENT_ID=77"):
-        runs.connect()
+        connection.connect()
 
 
-def test_an_experiment_that_was_deleted_and_a_foreign_database_are_named(monkeypatch, tmp_path):
-    made = runs.connect()
+def test_an_experiment_that_was_deleted_and_a_foreign_database_are_named(
+    monkeypatch, tmp_path, fresh
+):
+    shutil.copy(fresh, tmp_path)
+    made = connection.connect()
     mlflow.delete_experiment(made.experiment_id)
     with pytest.raises(UserError, match="'anime-ratings'"):
-        runs.connect()
+        connection.connect()
     with sqlite3.connect(tmp_path / "other.db") as other:
         other.execute("CREATE TABLE experiments (x)")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
     with pytest.raises(UserError, match=r"other\.db cannot be used"):
-        runs.connect()
+        connection.connect()
 
 
 def test_the_check_imports_no_mlflow():
     code = "import sys, pipeline.config; assert not {'mlflow', 'sqlalchemy'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_store_that_is_locked_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(store_module, "SECONDS", 0.1)
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.executescript("CREATE TABLE x (y); BEGIN EXCLUSIVE")
+        with pytest.raises(UserError, match=r"mlflow\.db cannot be written \(database is locked\)"):
+            check_environment()
+
+
+BREAKS = {  # what happens to the store in the middle of a run, and what is said
+    "moved": (lambda: Path("mlflow.db").rename("other.db"), "it was moved or deleted"),
+    "deleted": (lambda: Path("mlflow.db").unlink(), "it was moved or deleted"),
+    "emptied": (lambda: execute("DROP TABLE latest_metrics"), "no such table"),
+    "overwritten": (lambda: Path("mlflow.db").write_bytes(bytes(9999)), "not a database"),
+    "no artifacts": (lambda: Path("mlruns").rename("gone") and Path("mlruns").touch(), "directory"),
+}
+
+
+def execute(command):
+    with closing(sqlite3.connect("mlflow.db")) as database:
+        database.execute(command)
+
+
+@connection.told()
+def logging_run(breaks):
+    connection.connect()
+    with mlflow.start_run():
+        mlflow.log_text("first", "first.txt")
+        breaks()
+        mlflow.log_metrics({"x": 1})
+        mlflow.log_text("second", "second.txt")
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_a_store_that_breaks_in_the_middle_of_a_run_is_told_in_a_sentence(
+    monkeypatch, tmp_path, fresh, capfd, how
+):
+    shutil.copy(fresh, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    breaks, said = BREAKS[how]
+    with pytest.raises(UserError, match=f"mlflow.db failed while it was in use .*{said}") as error:
+        logging_run(breaks)
+    assert len(str(error.value).splitlines()) == 1
+    assert "".join(capfd.readouterr()) == ""
