@@ -25,7 +25,7 @@ NEUTRAL = {  # modules that cannot change what a stage writes, and why
 }
 SLOW = {
     "cornac", "ibis", "kagglehub", "keras", "mlflow", "numpy", "optuna", "pandas", "pooch",
-    "pyarrow", "pytrec_eval", "requests", "rich", "sqlalchemy", "tensorflow",
+    "pyarrow", "pytrec_eval", "requests", "rich", "sqlalchemy", "tensorflow", "alembic",
 }  # fmt: skip
 GRAPH = grimp.build_graph("pipeline", cache_dir=None)
 

@@ -81,16 +81,8 @@ class Recommender:
         _, watched = self.on_lists.watched(row, row)
         return Person(self.scorer.taste(row), item, rating, also=OnList(watched))
 
-    def predict(self, user_id: Array, anime_id: Array) -> Array:
-        """Predict pairs of ids [n]; unknown ids count as an average user or title.
-
-        Returns:
-            float32 [n], on the scale.
-        """
-        return self.scorer.predict(self.users.rows(user_id), self.catalogue.ids.rows(anime_id))
-
     def outlook(self, user_id: Array, anime_id: Array) -> dict[str, Array]:
-        """Predict pairs of ids, as ``predict``, and say how sure the model is.
+        """Predict pairs of ids [n], unknown ones as average, and say how sure the model is.
 
         Returns:
             The columns of ``Details.columns``.

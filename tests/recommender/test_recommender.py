@@ -17,12 +17,12 @@ from pipeline.tables.rows import read_rows
 
 def test_pairs_are_predicted_by_id_and_unknown_ids_count_as_average(recommender):
     user, title = np.array([30, 10**9, 30, 10**9]), np.array([50, 50, 10**9, 10**9])
-    predictions = recommender.predict(user, title)
+    predictions = recommender.outlook(user, title)["prediction"]
     scorer = recommender.scorer
     known, unknown = (scorer.scores(scorer.taste(row)) for row in (3, 0))
     assert predictions == pytest.approx([known[5], unknown[5], known[0], unknown[0]], abs=1e-5)
     assert len(set(predictions.round(3))) == 4
-    assert len(recommender.predict(user[:0], title[:0])) == 0
+    assert len(recommender.outlook(user[:0], title[:0])["prediction"]) == 0
 
 
 def test_users_whose_ids_are_text_are_found_by_id_or_name_unless_both_fit(models, tmp_path):
@@ -53,7 +53,9 @@ def test_titles_have_their_outside_ids_in_lists(models, tmp_path):
 def test_a_title_without_ratings_is_predicted_from_its_attributes(recommender):
     unrated = np.array([(ITEMS + 1) * 10])  # an odd title, and users of odd rows like odd titles
     odd, even = (
-        np.mean([recommender.predict(np.array([user * 10]), unrated)[0] for user in users])
+        np.mean(
+            [recommender.outlook(np.array([user * 10]), unrated)["prediction"][0] for user in users]
+        )
         for users in (range(1, 41, 2), range(2, 41, 2))
     )
     assert odd > even + 1

@@ -230,8 +230,8 @@ def test_a_run_whose_process_was_killed_is_sent_as_killed(proxy, tracker):
 
 
 SECRETS = {  # variables that a user may have, whose values are nobody's business
-    "MLFLOW_TRACKING_TOKEN": "hunter2", "KAGGLE_KEY": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter2",
-    "http_proxy": "http://user:hunter2@127.0.0.1:1", "no_proxy": "127.0.0.1",
+    **dict.fromkeys(("MLFLOW_TRACKING_TOKEN", "KAGGLE_KEY", "AWS_SECRET_ACCESS_KEY"), "hunter2"),
+    "http_proxy": "http://hunter2@127.0.0.1:1", "no_proxy": "127.0.0.1",
 }  # fmt: skip
 
 

@@ -139,10 +139,15 @@ def test_hosted_stores_are_left_to_their_clients(monkeypatch, uri):
 @pytest.mark.parametrize(
     "address",
     [
-        "http://user:hunter2@127.0.0.1:1", "http://hunter2@127.0.0.1:1",
-        "http://user:p@ss:hunter2@127.0.0.1:1", "http://user:hunter2/x@127.0.0.1:1",
-        "http://user:1/hunter2@127.0.0.1:1", "http://user:hunter2@[::1", "htp://user:hunter2@x",
-        "postgresql://user:hunter2@127.0.0.1:1/x?password=hunter2", "sqlite://user:hunter2@x/y",
+        "http://user:hunter2@127.0.0.1:1",  # pragma: allowlist secret
+        "http://hunter2@127.0.0.1:1",
+        "http://user:p@ss:hunter2@127.0.0.1:1",  # pragma: allowlist secret
+        "http://user:hunter2/x@127.0.0.1:1",
+        "http://user:1/hunter2@127.0.0.1:1",
+        "http://user:hunter2@[::1",  # pragma: allowlist secret
+        "htp://user:hunter2@x",  # pragma: allowlist secret
+        "postgresql://user:hunter2@127.0.0.1:1/x?password=hunter2",  # pragma: allowlist secret
+        "sqlite://user:hunter2@x/y",  # pragma: allowlist secret
         "nonsense+x://user:hunter2@127.0.0.1/x",
     ],
 )  # fmt: skip
