@@ -24,8 +24,8 @@ NEUTRAL = {  # modules that cannot change what a stage writes, and why
     "pipeline.tracking": "reports to MLflow",
 }
 SLOW = {
-    "cornac", "ibis", "kagglehub", "keras", "mlflow", "numpy", "optuna", "pandas", "pooch",
-    "pyarrow", "pytrec_eval", "requests", "rich", "sqlalchemy", "tensorflow", "alembic",
+    "alembic", "cornac", "ibis", "kagglehub", "keras", "mlflow", "numpy", "optuna", "pandas",
+    "pooch", "pyarrow", "pytrec_eval", "requests", "rich", "sqlalchemy", "tensorflow",
 }  # fmt: skip
 GRAPH = grimp.build_graph("pipeline", cache_dir=None)
 

@@ -53,9 +53,13 @@ class Tracker:
             assert self.process.poll() is None, (self.folder / "log").read_text()
             time.sleep(0.1)
 
-    def kill(self):
+    def signal(self, number):
+        """Send a signal to the server and its workers."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(self.process.pid, number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
         self.process.wait()
 
 

@@ -1,6 +1,7 @@
 """A tracking server that goes away, hangs or answers 500: runs go on, and are whole afterwards."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -155,12 +156,14 @@ def test_a_server_that_dies_in_the_middle_of_a_request_loses_nothing(
     is_whole(tracker, name)
 
 
-@pytest.mark.parametrize("mode", ["away", "hang", "500"])
+@pytest.mark.parametrize("mode", ["away", "hang", "500", "stopped"])
 def test_what_waits_is_sent_by_the_next_stage(proxy, tracker, capsys, mode):
-    name = {"away": 201, "hang": 202, "500": 203}[mode]
-    train(name, lambda epoch: proxy.set(mode))
+    name = {"away": 201, "hang": 202, "500": 203, "stopped": 204}[mode]
+    stopped = mode == "stopped"
+    train(name, lambda epoch: tracker.signal(signal.SIGSTOP) if stopped else proxy.set(mode))
     assert tells(capsys) == 1
     assert spool.pending(proxy.url)
+    tracker.signal(signal.SIGCONT)
     proxy.set("pass")
     evaluate(name)
     is_whole(tracker, name)
