@@ -66,7 +66,10 @@ def _user_errors() -> Iterator[None]:
     except duckdb.InvalidInputException as error:
         raise UserError(_csv_error(str(error))) from error
     except duckdb.IOException as error:
-        raise UserError(f"engine: {str(error).splitlines()[0]}") from error
+        raise UserError(
+            f"engine: {str(error).splitlines()[0].rstrip('.')}. Make room on the disk, or check "
+            "the permissions there; the same command then goes on."
+        ) from error
 
 
 def _csv_error(report: str) -> str:
