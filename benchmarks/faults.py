@@ -187,7 +187,8 @@ def killed(
     clone: Path, draws: np.random.Generator, whole: dict[str, bytes], longest: float
 ) -> list[str]:
     """Kill ``dvc repro`` ROUND times at random moments, then let it end; say what is wrong."""
-    for name in (name for stage in STAGES for name in OUTPUTS[stage]):
+    # Without the cache, from which DVC would bring the outputs back.
+    for name in (".dvc/cache", *(name for stage in STAGES for name in OUTPUTS[stage])):
         path = clone / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for _ in range(ROUND):
