@@ -53,7 +53,7 @@ FAULTS = {  # how the layer lets a call fail, and whether it stays so
     "SIGTERM": {"FAULTY_HOW": str(-signal.SIGTERM)},
     "SIGINT": {"FAULTY_HOW": str(-signal.SIGINT)},
 }
-ROUND = 10  # kills before `dvc repro` may end
+LONGEST = 0.6  # of the time of an unbroken call, until one is killed at the latest
 TARGETS = ("group", "dvc", "stage")
 
 
@@ -170,6 +170,11 @@ def repro(clone: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def said(clone: Path) -> str:
+    """Return what the last ``dvc repro`` said."""
+    return (clone.parent / "repro").read_text(encoding="utf-8", errors="replace")
+
+
 def kill(process: subprocess.Popen[str], target: str) -> None:
     """Kill a ``dvc repro``: the whole group of processes, dvc alone, or the stage alone."""
     with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
@@ -183,41 +188,40 @@ def kill(process: subprocess.Popen[str], target: str) -> None:
                     child.kill()
 
 
-def killed(
-    clone: Path, draws: np.random.Generator, whole: dict[str, bytes], longest: float
-) -> list[str]:
-    """Kill ``dvc repro`` ROUND times at random moments, then let it end; say what is wrong."""
-    # Without the cache, from which DVC would bring the outputs back.
-    for name in (".dvc/cache", *(name for stage in STAGES for name in OUTPUTS[stage])):
-        path = clone / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for _ in range(ROUND):
-        process = repro(clone)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(draws.uniform(0, longest))
-        kill(process, str(draws.choice(TARGETS)))
-        process.wait()
-    end = repro(clone)
-    wrong = []
-    if end.wait():
-        wrong.append(f"dvc repro fails: {(clone.parent / 'repro').read_text()[-300:]}")
-    if contents(clone, *STAGES) != whole:
-        wrong.append("other bytes")
-    return wrong + [f"left behind: {name}" for name in left_behind(clone)]
-
-
 def kills(clone: Path, number: int) -> dict[str, Any]:
-    """Kill ``dvc repro`` so many times at random moments; return what went wrong."""
+    """Kill ``dvc repro`` so many times at random moments; return what went wrong.
+
+    A call that comes to its end before its moment is compared with an unbroken one.
+    """
     start = time.monotonic()
     repro(clone).wait()
-    longest, whole = time.monotonic() - start, contents(clone, *STAGES)
-    draws, wrong = np.random.default_rng(0), list[str]()
-    for turn in range(0, number, ROUND):
-        wrong += [
-            f"after kill {turn + ROUND}: {one}" for one in killed(clone, draws, whole, longest)
-        ]
-        print(f"{turn + ROUND} kills, wrong: {wrong}", flush=True)
-    return {"kills": number, "ends": number // ROUND, "wrong": wrong}
+    longest, whole = LONGEST * (time.monotonic() - start), contents(clone, *STAGES)
+    draws, wrong, ends, done = np.random.default_rng(0), list[str](), 0, 0
+    remove_outputs(clone)
+    while done < number or ends == 0:
+        process = repro(clone)
+        try:
+            status = process.wait(draws.uniform(0, longest) if done < number else None)
+        except subprocess.TimeoutExpired:
+            kill(process, str(draws.choice(TARGETS)))
+            process.wait()
+            done += 1
+            continue
+        found = [] if status == 0 else [f"dvc repro fails: {said(clone)[-300:]}"]
+        found += [] if contents(clone, *STAGES) == whole else ["other bytes"]
+        found += [f"left behind: {name}" for name in left_behind(clone)]
+        wrong += [f"after kill {done}: {one}" for one in found]
+        ends += 1
+        print(f"{done} kills, {ends} ends, wrong: {wrong}", flush=True)
+        remove_outputs(clone)
+    return {"kills": done, "ends": ends, "wrong": wrong}
+
+
+def remove_outputs(clone: Path) -> None:
+    """Remove all outputs, and DVC's cache, from which it would bring them back."""
+    for name in (".dvc/cache", *(name for stage in STAGES for name in OUTPUTS[stage])):
+        path = clone / name
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def table(results: dict[str, Any]) -> str:
