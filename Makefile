@@ -8,6 +8,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 repro: clone .venv/installed ## run all stages on the settings in params.yaml, print the metrics
+	@test -s .dvc/tmp/rwlock || rm -f .dvc/tmp/rwlock # empty if DVC was killed while it wrote it
 	dvc repro
 	@python -m pipeline.summary
 
