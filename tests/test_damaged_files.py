@@ -205,7 +205,7 @@ def check_copied_or_refused(files):
     with tempfile.TemporaryDirectory() as place:
         copies = Path(place) / "raw"
         try:
-            with replacing(copies) as folder:
+            with replacing(copies, sealed=False) as folder:
                 local.write(settings, folder)
         except UserError:
             assert not names_in(Path(place))

@@ -21,6 +21,7 @@ NEUTRAL = {  # modules that cannot change what a stage writes, and why
     "pipeline.settings": "the same",
     "pipeline.paths": "names outputs and folders, which dvc.yaml names too",
     "pipeline.errors": "reports mistakes",
+    "pipeline.files.stage": "waits for other stages, and reports how one ends",
     "pipeline.tracking": "reports to MLflow",
 }
 SLOW = {

@@ -59,7 +59,9 @@ def snapshot(clone):
 
 
 def test_the_test_rows_are_those_of_the_file_and_no_training_row_is(ran, data):
-    tables = {file.stem: pd.read_parquet(file) for file in (ran / "data/features").iterdir()}
+    tables = {
+        file.stem: pd.read_parquet(file) for file in (ran / "data/features").glob("*.parquet")
+    }
 
     def pairs(part):
         rows = tables[part].merge(tables["users"][["user", "user_id"]], on="user")

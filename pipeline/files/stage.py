@@ -110,6 +110,7 @@ def alone() -> Iterator[None]:
     finally:
         tempfile.tempdir = before
         shutil.rmtree(scratch, ignore_errors=True)
+        OWNER.unlink(missing_ok=True)
         lock.release()
 
 

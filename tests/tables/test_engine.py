@@ -158,11 +158,12 @@ def test_too_little_memory_is_named_with_the_setting(tmp_path, monkeypatch):
 
 def test_rows_beyond_the_memory_limit_are_spilled_and_the_spill_is_deleted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     rows = ibis.range(5_000_000).unnest().name("user_id").as_table()
     with connect(Duckdb("duckdb", 2, "60MB")) as engine:
         engine.write(rows.order_by(ibis.desc("user_id")), Path("rows.parquet"))
         assert pq.read_metadata("rows.parquet").num_rows == 5_000_000
-    assert {path.name for path in Path("data").iterdir()} == set()
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.parquet"}
 
 
 def test_the_number_of_threads_does_not_change_the_bytes(dirty, tmp_path):
