@@ -53,6 +53,7 @@ FAULTS = {  # how the layer lets a call fail, and whether it stays so
     "SIGTERM": {"FAULTY_HOW": str(-signal.SIGTERM)},
     "SIGINT": {"FAULTY_HOW": str(-signal.SIGINT)},
 }
+KILLS_EACH = 5  # of a stage alone, before it may end
 LONGEST = 0.6  # of the time of an unbroken call, until one is killed at the latest
 TARGETS = ("group", "dvc", "stage")
 
@@ -143,19 +144,51 @@ def tried(
     return wrong + [f"left behind: {name}" for name in left_behind(stages.clone)]
 
 
-def writes(stages: Stages, stage: str, work: Path) -> dict[str, Any]:
-    """Let calls of each kind fail; return how many, and what went wrong."""
+def writes(stages: Stages, stage: str, work: Path, minutes: float) -> dict[str, Any]:
+    """Let calls of each kind fail, in any order, for so long; return how many, and what was wrong.
+
+    Those that a kind is tried at first are its first calls.
+    """
     made = calls(stages, stage, work / "calls")
-    whole, wrong, number = contents(stages.clone, stage), [], 0
-    groups = kinds(made)
-    for name, group in groups.items():
-        for call in dict.fromkeys([group[0], group[len(group) // 2], group[-1]]):
-            fault = (FULL, KILLED)[number % 2]
-            number += 1
-            found = tried(stages, stage, call.number, fault, whole)
-            wrong += [f"{fault} at {name}, call {call.number}: {one}" for one in found]
-            print(*wrong[len(wrong) - len(found) :], sep="\n", end="\n" * bool(found), flush=True)
-    return {"calls": len(made), "kinds": len(groups), "failed": number, "wrong": wrong}
+    whole, wrong, end = contents(stages.clone, stage), list[str](), time.monotonic() + 60 * minutes
+    groups, draws = kinds(made), np.random.default_rng(0)
+    few = [dict.fromkeys([of[0], of[len(of) // 2], of[-1]]) for of in groups.values()]
+    plan = sorted((place, draws.random(), call) for of in few for place, call in enumerate(of))
+    number = 0
+    for _place, _draw, call in plan:
+        if time.monotonic() > end:
+            break
+        fault = (FULL, KILLED)[number % 2]
+        number += 1
+        found = tried(stages, stage, call.number, fault, whole)
+        wrong += [f"{fault} at {call}: {one}" for one in found]
+        print(stage, number, "of", len(plan), *found, flush=True)
+    planned = {"kinds": len(groups), "planned": len(plan)}
+    return {"calls": len(made), **planned, "failed": number, "wrong": wrong}
+
+
+def stage_kills(stages: Stages, number: int) -> dict[str, Any]:
+    """Kill stages so many times at random moments, KILLS_EACH before one may end."""
+    draws, wrong, done, ends = np.random.default_rng(1), list[str](), 0, 0
+    seconds, whole = {}, {}
+    for stage in STAGES:
+        start = time.monotonic()
+        stages.run(stage)
+        seconds[stage], whole[stage] = time.monotonic() - start, contents(stages.clone, stage)
+    shares = np.array(list(seconds.values())) / sum(seconds.values())
+    while done < number:
+        stage = str(draws.choice(STAGES, p=shares))
+        for _ in range(KILLS_EACH):
+            after = str(draws.uniform(0, seconds[stage]))
+            done += stages.run(stage, KILL_AFTER=after)[0] == -signal.SIGKILL
+        status, told = stages.run(stage)
+        found = [] if status == 0 else [f"{stage} fails: {told[-300:]}"]
+        found += [] if contents(stages.clone, stage) == whole[stage] else [f"{stage}: other bytes"]
+        found += [f"left behind: {name}" for name in left_behind(stages.clone)]
+        ends += 1
+        wrong += [f"after kill {done}: {one}" for one in found]
+        print(f"{done} kills of stages, {ends} ends", *found, flush=True)
+    return {"kills": done, "ends": ends, "wrong": wrong}
 
 
 def repro(clone: Path) -> subprocess.Popen[str]:
@@ -231,13 +264,16 @@ def remove_outputs(clone: Path) -> None:
 
 def table(results: dict[str, Any]) -> str:
     """Format the results as a table and a sentence."""
-    lines = [["stage", "calls that change files", "kinds", "let fail", "not as it should be"]]
+    lines = [["stage", "calls that change files", "kinds", "let fail", "of", "not as it should be"]]
     for stage, found in results["writes"].items():
-        figures = (found[name] for name in ("calls", "kinds", "failed"))
+        figures = (found[name] for name in ("calls", "kinds", "failed", "planned"))
         lines.append([stage, *(f"{figure:,}" for figure in figures), str(len(found["wrong"]))])
-    random_ones = results["kills"]
+    random_ones, of_stages = results["kills"], results["stage_kills"]
     return (
         f"{readme.markdown(lines)}\n\n"
+        f"Stages killed {of_stages['kills']} times at random moments, {KILLS_EACH} times before "
+        f"one was run to its end: {len(of_stages['wrong'])} of {of_stages['ends']} times not the "
+        "same bytes, or something left. "
         f"`dvc repro` killed {random_ones['kills']} times at random moments (the group of "
         f"processes, dvc alone, the stage alone), and {random_ones['ends']} times run to its end "
         f"after that: {len(random_ones['wrong'])} times not the same bytes, or something left. "
@@ -249,8 +285,10 @@ def table(results: dict[str, Any]) -> str:
 def main() -> None:
     """Inject the faults, write the results, rewrite the document."""
     parser = arguments.parser(__doc__)
-    parser.add_argument("--kills", type=int, default=300, help="kills at random moments")
+    parser.add_argument("--kills", type=int, default=60, help="kills of dvc repro")
+    parser.add_argument("--stage-kills", type=int, default=240, help="kills of stages")
     parser.add_argument("--stages", nargs="*", default=STAGES, help="whose writes fail")
+    parser.add_argument("--minutes", type=float, default=240, help="the most for a stage")
     options = parser.parse_args()
     if not options.readme:
         path = readme.results("faults")
@@ -264,8 +302,11 @@ def main() -> None:
             with prepared(clone) as stages:
                 for stage in STAGES:
                     stages.run(stage)
+                if options.stage_kills:
+                    found["stage_kills"] = stage_kills(stages, options.stage_kills)
+                    replace_json(path, found)
                 for stage in options.stages:
-                    found["writes"][stage] = writes(stages, stage, work)
+                    found["writes"][stage] = writes(stages, stage, work, options.minutes)
                     replace_json(path, found)
     readme.rewrite("faults", table, DOCUMENT)
 

@@ -6,6 +6,7 @@ The code of the stage, its files and its end are the same as from the shell.
 As a program, ``python -m benchmarks.stages`` in a clone is that process: each line of its input is
 a JSON list of a stage and a dict of environment variables, and a line of its output the exit status
 of that run, negative for a signal. Output of the stage goes to the file that ``OUTPUT`` names.
+Where ``KILL_AFTER`` is given, the stage is killed after so many seconds.
 """
 
 import contextlib
@@ -13,9 +14,11 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,7 +109,19 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             _run(stage, variables)
+        if "KILL_AFTER" in variables:
+            _kill(child, float(variables["KILL_AFTER"]))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _kill(child: int, seconds: float) -> None:
+    """Kill a child after so many seconds, unless it has ended."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
 
 
 def _run(stage: str, variables: dict[str, str]) -> None:
