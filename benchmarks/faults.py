@@ -84,9 +84,8 @@ def contents(clone: Path, *stages: str) -> dict[str, bytes]:
 
 def left_behind(clone: Path) -> list[str]:
     """Name what a stage that ended should not leave: temporary files, and runs that seem to run."""
-    own = {".gitignore", ".stage.lock", ".stage.owner"}
     folders = ("data", "models", "metrics", "metrics/plots")
-    left = [p for name in folders for p in (clone / name).glob(".*") if p.name not in own]
+    left = [p for name in folders for p in (clone / name).glob(".*") if p.name != ".gitignore"]
     left += [path for path in (clone / "data" / "checkpoint").rglob("*") if path.is_file()]
     found = [str(path.relative_to(clone)) for path in left]
     with sqlite3.connect(clone / "mlflow.db") as store:

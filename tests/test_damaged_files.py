@@ -233,7 +233,7 @@ def workplace(files):
 def clean_in_place(max_rejected):
     """Run clean as the stage does; returns the counts of the tables."""
     dataset = local.Settings("local", min(SCALE), max(SCALE), Watch("", ""), None, None)
-    with replacing(CLEAN) as out, connect(Duckdb("duckdb", 2, "1GB")) as engine:
+    with replacing(CLEAN, sealed=False) as out, connect(Duckdb("duckdb", 2, "1GB")) as engine:
         counts = clean(dataset, Clean(max_rejected), engine, RAW, out)
     return {table: count for table, count in counts.items() if table != "assumed"}
 

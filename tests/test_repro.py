@@ -16,6 +16,7 @@ from helpers.browser import needed, read
 from helpers.commands import environment, python, run
 
 from pipeline.artifact.folder import model_digest
+from pipeline.files.seals import SEAL, seal
 
 SMALL = ["experiment=quick", "dataset.users=200", "dataset.items=150", "dataset.ratings=5000"]
 
@@ -317,15 +318,17 @@ def test_the_plots_render(repro):
 
 def test_a_leak_stops_evaluate_and_leaves_the_figures_as_they_were(repro):
     before, users = figures(repro), repro / "data/features/users.parquet"
-    kept = users.read_bytes()
+    kept, sums = users.read_bytes(), (users.parent / SEAL).read_text()
     table = pd.read_parquet(users)
     users.unlink()  # a link or a file that DVC owns
     table.assign(user_sum=table.user_sum + 1).astype(table.dtypes).to_parquet(users, index=False)
+    seal(users.parent)
     try:
         done = python("-m", "pipeline.evaluate", cwd=repro)
     finally:
         users.unlink()
         users.write_bytes(kept)
+        (users.parent / SEAL).write_text(sums)
     assert done.returncode == 1
     assert "error: evaluate: LEAK: " in done.output
     assert "Traceback" not in done.output

@@ -94,8 +94,8 @@ WORDS = [  # module, words, what the sentence names
     ("download", ["train.epochs=3"], "train.epochs=3"),
     ("clean", [], "data/raw is missing"),
     ("features", [], "data/clean is missing"),
-    ("train", [], "data/features/train.parquet is missing"),
-    ("evaluate", [], "data/features/test.parquet is missing"),
+    ("train", [], "data/features is missing"),
+    ("evaluate", [], "data/features is missing"),
     ("summary", [], "metrics/evaluate.json"),
     ("promote", [], "name"),
     ("promote", ["../x"], "../x"),
@@ -215,7 +215,7 @@ def test_a_wrong_store_is_named_before_any_work(place, monkeypatch, capsys, modu
 
 COMMANDS = [
     (["pipeline.compose", "train.epochs=0"], "train.epochs: 0"),
-    (["pipeline.train"], "data/features/train.parquet is missing"),
+    (["pipeline.train"], "data/features is missing"),
     (["pipeline.summary"], "metrics/evaluate.json"),
     (["pipeline.promote", "quick"], "quick.yaml exists"),
     (["pipeline.ui", "0"], "0: a port"),

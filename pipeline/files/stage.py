@@ -1,7 +1,9 @@
 """Running a stage: alone in its working directory, and orderly at its end, whatever ends it."""
 
 import argparse
+import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -14,13 +16,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Never
 
-from filelock import FileLock, Timeout
-
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.paths import DATA
 
-LOCK, OWNER = DATA / ".stage.lock", DATA / ".stage.owner"
 SCRATCH = DATA / ".scratch"
+OWNER = SCRATCH / "owner"
 RESTORE = (
     "DVC removed this stage's previous outputs before it ran. `dvc checkout` brings the data and "
     "the model back, `git restore metrics` the committed metrics; `dvc repro` with the previous "
@@ -92,26 +92,32 @@ def alone() -> Iterator[None]:
     Another may be one that goes on after the `dvc repro` that started it was killed. The folder is
     removed at the end; that of a process that was killed, which may hold a copy of the model, here.
     """
-    DATA.mkdir(exist_ok=True)
-    lock = FileLock(LOCK)
+    place, scratch, before = os.open(".", os.O_RDONLY), SCRATCH.absolute(), tempfile.tempdir
+    there = DATA.exists()
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        owner = OWNER.read_text(encoding="utf-8") if OWNER.exists() else "another process"
-        print(f"waiting for {owner}, which works in this folder", file=sys.stderr, flush=True)
-        lock.acquire()
-    scratch, before = SCRATCH.absolute(), tempfile.tempdir
-    try:
+        _lock(place)
         shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
+        scratch.mkdir(parents=True)
         OWNER.write_text(f"{Path(sys.argv[0]).stem} (process {os.getpid()})", encoding="utf-8")
         tempfile.tempdir = str(scratch)
         yield
     finally:
         tempfile.tempdir = before
         shutil.rmtree(scratch, ignore_errors=True)
-        OWNER.unlink(missing_ok=True)
-        lock.release()
+        if not there:
+            with contextlib.suppress(OSError):  # it is not empty any more
+                DATA.rmdir()
+        os.close(place)
+
+
+def _lock(place: int) -> None:
+    """Lock an open directory, which leaves no file behind; wait for another that has locked it."""
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = OWNER.read_text(encoding="utf-8") if OWNER.exists() else "another process"
+        print(f"waiting for {owner}, which works in this folder", file=sys.stderr, flush=True)
+        fcntl.flock(place, fcntl.LOCK_EX)
 
 
 def stop_on_sigterm() -> None:
