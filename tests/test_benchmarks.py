@@ -13,6 +13,7 @@ from benchmarks import (
     accuracy_table,
     data,
     environment,
+    faults,
     intervals,
     lists_table,
     newcomers,
@@ -52,6 +53,11 @@ from pipeline.tables.rows import read_rows
 def test_the_document_has_the_table_of_the_results(name, table):
     text = readme.DOCUMENT.read_text(encoding="utf-8")
     assert readme.updated(text, name, table) == text
+
+
+def test_the_document_on_operations_has_the_table_of_the_faults():
+    text = faults.DOCUMENT.read_text(encoding="utf-8")
+    assert readme.updated(text, "faults", faults.table) == text
 
 
 def test_table_has_a_dash_for_a_contender_left_out():

@@ -148,7 +148,7 @@ def test_hosted_stores_are_left_to_their_clients(monkeypatch, uri):
         "htp://user:hunter2@x",  # pragma: allowlist secret
         "postgresql://user:hunter2@127.0.0.1:1/x?password=hunter2",  # pragma: allowlist secret
         "sqlite://user:hunter2@x/y",  # pragma: allowlist secret
-        "nonsense+x://user:hunter2@127.0.0.1/x",
+        "nonsense+x://user:hunter2@127.0.0.1/x",  # pragma: allowlist secret
     ],
 )  # fmt: skip
 def test_the_password_of_a_server_is_not_told(monkeypatch, address):
