@@ -41,7 +41,7 @@ lock: .venv/tested ## choose the versions in both lock files again from pyprojec
 # Not a part of `test`: an advisory of today would fail the commit of yesterday. uv runs it in an environment of
 # its own; --strict also fails on a package that could not be looked up, as without a network.
 AUDIT = uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes
-audit: .venv/tested ## look up known vulnerabilities of all locked versions (asks pypi.org)
+audit: .venv/tested ## look up known vulnerabilities of all locked versions; needs the network
 	$(AUDIT) -r requirements.lock -r requirements-dev.lock
 
 clone: # DVC needs the clone; a ZIP file of the repository has none

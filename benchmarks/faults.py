@@ -29,7 +29,7 @@ import psutil
 
 from benchmarks import arguments, readme
 from benchmarks.process import ROOT
-from benchmarks.stages import SMALL, STAGES, Stages, prepared
+from benchmarks.stages import SMALL, STAGES, Stages, environment, prepared
 from pipeline.errors import exit_on_user_error
 from pipeline.files import replace_json
 
@@ -195,10 +195,8 @@ def repro(clone: Path) -> subprocess.Popen[str]:
     (clone.parent / "repro").unlink(missing_ok=True)  # an earlier stage may still write to it
     output = (clone.parent / "repro").open("w")
     command = [sys.executable, "-m", "dvc", "repro", "--no-run-cache"]
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW"))}
-    clean["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), clean["PATH"]])
     return subprocess.Popen(
-        command, cwd=clone, env=clean, start_new_session=True, stdout=output, stderr=output,
+        command, cwd=clone, env=environment(), start_new_session=True, stdout=output, stderr=output,
         text=True,
     )  # fmt: skip
 

@@ -39,6 +39,12 @@ LIBRARIES = (
 )  # fmt: skip
 
 
+def environment() -> dict[str, str]:
+    """Return the variables of a user, with this Python's commands first on the path."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW"))}
+    return clean | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+
+
 def layer(folder: Path) -> Path:
     """Compile the layer that lets calls fail, benchmarks/faulty.c, into a folder.
 
@@ -65,14 +71,14 @@ class Stages:
 
     def __init__(self, clone: Path, library: Path) -> None:
         self.clone, self.output = clone, library.with_name("output")
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW"))}
         own = {
             "LD_PRELOAD": str(library), "FAULTY_UNDER": str(clone), "OUTPUT": str(self.output),
             "PYTHONPATH": str(clone), "PYTHONDONTWRITEBYTECODE": "1", "GIT_OPTIONAL_LOCKS": "0",
         }  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.stages"],
-            cwd=clone, env=clean | own, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=clone, env=environment() | own, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True,
         )  # fmt: skip
 
     def run(self, stage: str, **variables: str) -> tuple[int, str]:

@@ -1,9 +1,9 @@
 """Run commands as a user does."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
+
+from benchmarks.stages import environment
 
 
 def run(*command, cwd, **variables):
@@ -13,12 +13,6 @@ def run(*command, cwd, **variables):
     )
     done.output = done.stdout + done.stderr
     return done
-
-
-def environment():
-    """The environment variables of a user, with this Python's commands first on the path."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DVC", "MLFLOW"))}
-    return clean | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
 
 def python(*arguments, cwd, **variables):
