@@ -303,7 +303,7 @@ WRONG = [
     (known([30], k=2000, diversity=0.5), "2,000 titles on a list with diversity: at most 1,000"),
     ({"dataframe_split": {"columns": ["user_id", "anime_id"], "data": [[30, 10]] * 100_001}},
      "100,001 predictions: at most 100,000"),
-    (new([{"anime_id": 10, "rating": 9}] * 20_001), "a list of 20,001 titles: at most 20,000"),
+    (new([{"anime_id": 10, "rating": 9}] * 30_001), "a list of 30,001 titles: at most 30,000"),
     ({"dataframe_records": [{"ratings": [{"anime_id": 10, "rating": 1 + n / 100}]}
                             for n in range(101)]}, "101 different lists of ratings: at most 100"),
     (known([30], ignore=["x"] * 1001), "ignore: 1,001 values; at most 1,000 are allowed"),
