@@ -21,7 +21,7 @@ from pipeline.artifact.scale import training_scale
 from pipeline.artifact.similar import save_similar
 from pipeline.artifact.watch import NO_CROSSES, Join, save_join, save_watch
 from pipeline.config import load
-from pipeline.files import inputs, replace_csv, replace_json, replacing, rounded
+from pipeline.files import inputs, replace_csv, replace_json, replacing, rounded, seals
 from pipeline.files.stage import run_stage
 from pipeline.paths import CHECKPOINT, FEATURES, METRICS, MODEL, PLOTS
 from pipeline.recommender.factors import Factors
@@ -56,7 +56,7 @@ def main() -> dict[str, float]:
 
     use_threads(config.train.threads)
     with runs.run(config), threadpool_limits(1):  # shared among threads, sums differ in digits
-        digests = {name: runs.digest(FEATURES / f"{name}.parquet") for name in LEARNED}
+        digests = {name: seals.digest(FEATURES / f"{name}.parquet") for name in LEARNED}
         identity = [digests, asdict(config)]
         epochs, sweeps = (Checkpoint(CHECKPOINT / part, identity) for part in ("network", "draws"))
         trained, known, points = fit(config, FEATURES, logs.log_epoch, epochs)

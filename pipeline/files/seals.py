@@ -76,12 +76,13 @@ def _digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file in a folder by its path in it, sorted."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / SEAL)
     with ThreadPoolExecutor(THREADS) as pool:
-        digests = pool.map(_digest, files)
+        digests = pool.map(digest, files)
         names = (file.relative_to(folder).as_posix() for file in files)
         return dict(zip(names, digests, strict=True))
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

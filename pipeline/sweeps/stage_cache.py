@@ -17,7 +17,6 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.errors import UserError
 from pipeline.files import replacing, seals
 from pipeline.paths import ROOT
-from pipeline.tracking.runs import digest as file_digest
 
 STAGES = ("download", "clean", "features")
 CACHE = Path(".dvc/cache/stages")
@@ -104,4 +103,4 @@ def digest(path: Path) -> str:
 
 @cache
 def _content(file: Path, changed: int, size: int) -> str:
-    return file_digest(file)
+    return seals.digest(file)

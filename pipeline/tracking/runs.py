@@ -3,19 +3,17 @@
 MLflow takes seconds to import, so functions import it.
 """
 
-import hashlib
 import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from pipeline.errors import UserError
-from pipeline.files import ends
+from pipeline.files import ends, seals
 from pipeline.paths import FEATURES, home
 from pipeline.settings.sections import Config
 from pipeline.tracking import connection, origin, reach, sender, spool, store, trained
@@ -118,7 +116,8 @@ def _opened(config: Config, model: str | None, resumed: str | None) -> Iterator[
         mlflow.log_params(trained.params(config))
         mlflow.log_dict(asdict(config), "config.yaml")
         digests = {
-            part: digest(FEATURES / f"{part}.parquet") for part in ("train", "valid", "test")
+            part: seals.digest(FEATURES / f"{part}.parquet")[:12]
+            for part in ("train", "valid", "test")
         }
         for part, value in digests.items():
             mlflow.log_input(_dataset(config, part, value), context=part)
@@ -133,12 +132,6 @@ def tag_model(digest: str) -> None:
     import mlflow
 
     mlflow.set_tag(trained.MODEL_DIGEST, digest)
-
-
-def digest(path: Path) -> str:
-    """Return the first 12 hexadecimal digits of a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _dataset(config: Config, part: str, value: str) -> Any:

@@ -55,8 +55,6 @@ def walk(address, experiment, parent, children, folder):
         children: the runs of its jobs.
         folder: folder of the screenshots.
     """
-    from playwright.sync_api import TimeoutError as Late
-
     runs = f"{address}/#/experiments/{experiment}/runs"
     with browsing() as browser:
         context = browser.new_context(viewport={"width": 1500, "height": 640})
@@ -65,33 +63,35 @@ def walk(address, experiment, parent, children, folder):
         def visit(url):
             page = context.new_page()
             page.goto(url)
-            # MLflow opens its assistant, and a banner about the saved view, over the content.
-            for name in ("Close", "Hide banner"):
-                button = page.get_by_role("button", name=name, exact=True)
-                with contextlib.suppress(Late):
-                    button.click(timeout=8000)
             return page
+
+        def shoot(page, name):
+            page.wait_for_timeout(3000)
+            # MLflow opens its assistant, and a banner about the saved view, over the content.
+            for overlay in ("Close", "Hide banner"):
+                button = page.get_by_role("button", name=overlay, exact=True)
+                if button.is_visible():
+                    button.click()
+            page.wait_for_timeout(500)
+            page.screenshot(path=folder / name)
 
         page = visit(f"{runs}?{views.LINK}={views.RESULTS}")
         page.get_by_text(parent.info.run_name, exact=True).first.wait_for()
         page.get_by_text("test_mse", exact=True).first.wait_for()
-        page.wait_for_timeout(1500)
-        page.screenshot(path=folder / "results.png")
+        shoot(page, "results.png")
         page = visit(f"{runs}?{views.LINK}={views.SWEEP}")
         for child in children:
             page.get_by_text(child.info.run_name, exact=True).first.wait_for()
             if "test_mse" in child.data.metrics:
                 page.get_by_text(f"{child.data.metrics['test_mse']:.6f}"[:-1]).first.wait_for()
-        page.wait_for_timeout(1500)
-        page.screenshot(path=folder / "sweep.png")
+        shoot(page, "sweep.png")
         page = visit(f"{runs}/{parent.info.run_id}/artifacts/plots/jobs.png")
         picture = page.locator("img[src*='jobs.png'], img[src^='blob:']").first
         picture.wait_for()
         page.wait_for_function(
             "e => e.complete && e.naturalWidth > 300", arg=picture.element_handle()
         )
-        page.wait_for_timeout(1500)
-        page.screenshot(path=folder / "plot.png")
+        shoot(page, "plot.png")
 
 
 def read(report, picture, width=1200):
