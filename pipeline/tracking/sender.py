@@ -131,8 +131,7 @@ def deliver(mirror: Mirror) -> None:
 
 def tell(spooled: spool.Spooled, server: str, trouble: str) -> None:
     """Tell the user, once for each run, that a server is away, and that nothing is lost."""
-    if not spooled.note.get("told", True):
-        spooled.write(told=True)
+    if spooled.tell():
         print(
             f"MLflow's server {shown(server)} cannot be used now ({trouble}). The work goes on, "
             "and nothing is lost: the run is kept in .dvc/tmp/spool, and sent when the server is "

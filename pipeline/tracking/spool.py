@@ -41,7 +41,7 @@ class Spooled:
         self.uri, self.artifacts = sqlite(folder, "mlflow.db"), folder / "artifacts"
         self._note = folder / "note.json"
         self._lock = FileLock(folder / "lock", thread_local=False)
-        self._writing = Lock()  # the stage and its sender add to the note
+        self._writing = Lock()  # the stage and its sender write the note
 
     @property
     def note(self) -> dict[str, Any]:
@@ -62,6 +62,13 @@ class Spooled:
         """Add to the note."""
         with self._writing:
             replace_json(self._note, self.note | known)
+
+    def tell(self) -> bool:
+        """Note that the user is told of a server that is away; False if they were before."""
+        with self._writing:
+            if new := not self.note.get("told", True):
+                replace_json(self._note, self.note | {"told": True})
+            return new
 
     def claim(self, seconds: float = 0) -> bool:
         """Try to become the one who writes or sends this run; False if another is at it."""
