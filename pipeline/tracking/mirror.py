@@ -55,9 +55,8 @@ class Mirror:
             if not ended:
                 self.target.update_run(self._id, "RUNNING")
         self._send_values(run, ended)
-        if run.inputs.dataset_inputs and "inputs" not in self._sent:
-            self.target.log_inputs(self._id, datasets=run.inputs.dataset_inputs)
-            self._sent.add("inputs")
+        for some in self._new(run.inputs.dataset_inputs, OTHERS):
+            self.target.log_inputs(self._id, datasets=some)
         self._send_files(run)
         for output in run.outputs.model_outputs:
             self._send_model(output.model_id, output.step)

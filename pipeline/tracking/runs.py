@@ -62,17 +62,14 @@ def _in_spool(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]
 
     server = store.store()
     connection.prepare()
-    number = _experiment_of(server)
     earlier = trained.known(config, model, shown(server)) if model else None
     # The stage before may be at it until its last request times out.
     if earlier and earlier.claim(LINGER):
         spooled, before = earlier, earlier.run()
     else:
-        there = trained.find(number, config, model) if model and number else None
-        if number and not there:
-            close_dead(number)
+        answers, there = _asked(server, config, model)
         spooled = spool.create(shown(server), *store.experiment())
-        noted = earlier.note if earlier and not number else {}
+        noted = earlier.note if earlier and not answers else {}
         before = trained.continued(spooled, there, noted)
     connection.use(spooled.uri, spooled.experiment)
     sending = sender.Sender(spooled, server)
@@ -87,14 +84,34 @@ def _in_spool(config: Config, model: str | None) -> Iterator["mlflow.ActiveRun"]
         mlflow.set_tracking_uri(server)
 
 
-def _experiment_of(server: str) -> str | None:
-    """Return the id of the experiment on a server; None while that does not answer."""
+def _asked(
+    server: str, config: Config, model: str | None, *, again: bool = True
+) -> "tuple[bool, trained.There | None]":
+    """Ask a server for the run that trained a model, and close runs there that are dead.
+
+    Args:
+        server: its address, which may cease to answer at any moment.
+        config: all settings.
+        model: digest of the model.
+        again: whether to ask twice, as the server may just have been started again.
+
+    Returns:
+        Whether the server answers, and the run if there is one.
+    """
+    from mlflow.exceptions import MlflowException
+
     try:
-        return str(connection.connect().experiment_id)
-    except UserError:
+        number = str(connection.connect().experiment_id)
+        there = trained.there(number, config, model) if model else None
+        if not there:
+            close_dead(number)
+    except (UserError, MlflowException):
         if reach.trouble(server, sender.BRIEF):
-            return None
-        return str(connection.connect().experiment_id)  # it may just have been started again
+            return False, None
+        if not again:
+            raise
+        return _asked(server, config, model, again=False)
+    return True, there
 
 
 @contextmanager

@@ -2,16 +2,23 @@
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.settings.sections import Config, flat
 from pipeline.tracking import champion, origin, spool
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Run
 
 MODEL_DIGEST = "model_digest"  # tag by which evaluate finds the run that trained a model
 JOB = "job"  # tag with the digest of a sweep's job
+
+
+class There(NamedTuple):
+    """A run on a server, and its last point of a system metric, whose steps MLflow counts on."""
+
+    run: "Run"
+    last: "Metric | None"
 
 
 def params(config: Config) -> dict[str, Any]:
@@ -65,7 +72,19 @@ def known(config: Config, model: str, server: str) -> spool.Spooled | None:
     return None
 
 
-def continued(spooled: spool.Spooled, there: "Run | None", noted: dict[str, Any]) -> "Run | None":
+def there(number: str, config: Config, model: str) -> There | None:
+    """Return what ``find`` does, of a server, with what it takes to continue the run."""
+    from mlflow import MlflowClient
+
+    run = find(number, config, model)
+    if run is None:
+        return None
+    system = [name for name in run.data.metrics if name.startswith("system/")]
+    points = MlflowClient().get_metric_history(run.info.run_id, system[0]) if system else []
+    return There(run, max(points, key=lambda point: point.step, default=None))
+
+
+def continued(spooled: spool.Spooled, there: There | None, noted: dict[str, Any]) -> "Run | None":
     """Make a run in the spool that continues one of the server.
 
     Args:
@@ -76,16 +95,12 @@ def continued(spooled: spool.Spooled, there: "Run | None", noted: dict[str, Any]
     Returns:
         The new run; None if there is none to continue.
     """
-    from mlflow import MlflowClient
-
     client = spooled.client()
     if there:
-        spooled.write(run=there.info.run_id)
-        made = client.create_run(spooled.experiment, run_name=there.info.run_name)
-        if system := [name for name in there.data.metrics if name.startswith("system/")]:
-            history = MlflowClient().get_metric_history(there.info.run_id, system[0])
-            last = max(history, key=lambda point: point.step)
-            client.log_batch(made.info.run_id, [last])  # MLflow counts the steps on from here
+        spooled.write(run=there.run.info.run_id)
+        made = client.create_run(spooled.experiment, run_name=there.run.info.run_name)
+        if there.last:
+            client.log_batch(made.info.run_id, [there.last])
         return made
     if noted.get("run"):
         spooled.write(run=noted["run"])

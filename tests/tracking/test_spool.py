@@ -187,6 +187,20 @@ def test_evaluate_continues_a_run_that_was_sent_before_the_server_went_away(prox
     assert not spool.noted()
 
 
+@pytest.mark.parametrize("moment", [2, 4, 5])
+def test_a_server_that_dies_while_evaluate_asks_for_its_run_loses_nothing(
+    proxy, tracker, capsys, moment
+):
+    train(220 + moment)
+    assert not spool.pending()
+    proxy.at(moment, "away")
+    evaluate(220 + moment)
+    assert tells(capsys) == 1
+    proxy.set("pass")
+    send_waiting()
+    is_whole(tracker, 220 + moment)
+
+
 def test_a_server_that_comes_back_in_the_middle_gets_all(proxy, tracker, capsys):
     def away_and_back(epoch):
         proxy.set("away" if epoch == 1 else "pass")
