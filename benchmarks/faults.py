@@ -143,18 +143,28 @@ def tried(
     return wrong + [f"left behind: {name}" for name in left_behind(stages.clone)]
 
 
-def writes(stages: Stages, stage: str, work: Path, minutes: float) -> dict[str, Any]:
-    """Let calls of each kind fail, in any order, for so long; return how many, and what was wrong.
+def writes(
+    stages: Stages, stage: str, work: Path, minutes: float, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Let calls of each kind fail, in any order; return how many, and what was wrong.
 
     Those that a kind is tried at first are its first calls.
+
+    Args:
+        stages: what runs them.
+        stage: which one.
+        work: folder for the list of its calls.
+        minutes: the most that it may take.
+        before: what an earlier call returned, to go on from there.
     """
     made = calls(stages, stage, work / "calls")
-    whole, wrong, end = contents(stages.clone, stage), list[str](), time.monotonic() + 60 * minutes
+    whole, end = contents(stages.clone, stage), time.monotonic() + 60 * minutes
     groups, draws = kinds(made), np.random.default_rng(0)
     few = [dict.fromkeys([of[0], of[len(of) // 2], of[-1]]) for of in groups.values()]
     plan = sorted((place, draws.random(), call) for of in few for place, call in enumerate(of))
-    number = 0
-    for _place, _draw, call in plan:
+    number = before["failed"] if before else 0
+    wrong = list(before["wrong"]) if before else []
+    for _place, _draw, call in plan[number:]:
         if time.monotonic() > end:
             break
         fault = (FULL, KILLED)[number % 2]
@@ -286,6 +296,7 @@ def main() -> None:
     parser.add_argument("--stage-kills", type=int, default=240, help="kills of stages")
     parser.add_argument("--stages", nargs="*", default=STAGES, help="whose writes fail")
     parser.add_argument("--minutes", type=float, default=240, help="the most for a stage")
+    parser.add_argument("--resume", action="store_true", help="go on after the calls stored")
     options = parser.parse_args()
     if not options.readme:
         path = readme.results("faults")
@@ -303,7 +314,8 @@ def main() -> None:
                     found["stage_kills"] = stage_kills(stages, options.stage_kills)
                     replace_json(path, found)
                 for stage in options.stages:
-                    found["writes"][stage] = writes(stages, stage, work, options.minutes)
+                    before = found["writes"].get(stage) if options.resume else None
+                    found["writes"][stage] = writes(stages, stage, work, options.minutes, before)
                     replace_json(path, found)
     readme.rewrite("faults", table, DOCUMENT)
 
