@@ -10,10 +10,9 @@ import mlflow
 import psutil
 import pytest
 from helpers.browser import needed, ui, walk
-from helpers.commands import python, run
+from helpers.commands import environment, python, run
 from omegaconf import OmegaConf
 
-from benchmarks.stages import environment
 from pipeline.compose import compose
 from pipeline.config import check
 from pipeline.promote import experiment
