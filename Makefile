@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro quick test ui app params lock audit clone
+.PHONY: help repro quick test ui app server params lock audit clone
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -27,6 +27,12 @@ ui: .venv/installed ## MLflow on http://127.0.0.1:5000 (PORT=… for another por
 
 app: .venv/installed ## the recommender page on http://127.0.0.1:8501 (PORT=… for another port)
 	python -m streamlit run pipeline/app.py --server.port $(or $(PORT),8501)
+
+PSYCOPG := psycopg[binary]>=3.2,<4
+server: .venv/installed ## MLflow's server of a team, on PostgreSQL; see docs/operations.md (PORT=…, STORE=…)
+	@python -c "import psycopg" 2>/dev/null || python -m pip install --quiet "$(PSYCOPG)"
+	mlflow server --port $(or $(PORT),5000) --artifacts-destination mlartifacts \
+		--backend-store-uri $(or $(STORE),postgresql:///mlflow)
 
 params: .venv/installed ## write params.yaml again after an edit in conf/
 	python -m pipeline.compose

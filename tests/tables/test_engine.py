@@ -1,7 +1,5 @@
 """Engines: the same tables from DuckDB and Spark, clear messages, no temporary files left."""
 
-import importlib.util
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from helpers.commands import run
+from helpers.spark import cluster
 from helpers.tables import real_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,16 +27,20 @@ DATASET = Dataset("any", 1, 10, Watch("", ""))
 FEATURES = Features(
     "auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=2, min_titles_per_value=2
 )
-LOCAL = {"master": "local[2]", "driver": {"memory": "2g"}, "sql": {"shuffle": {"partitions": 2}}}
+SETTINGS = {
+    "driver": {"memory": "2g"},
+    "executor": {"memory": "700m"},
+    "sql": {"shuffle": {"partitions": 2}},
+}
 
 
 @pytest.fixture(scope="module")
-def spark():
-    if importlib.util.find_spec("pyspark") is None:
-        pytest.skip("PySpark is not installed; `make test` installs it")
-    if shutil.which("java") is None:
-        pytest.skip("Spark needs Java, which is not on the path")
-    with connect(Pyspark("pyspark", LOCAL)) as engine:
+def spark(tmp_path_factory):
+    """Spark on a cluster of two workers."""
+    with (
+        cluster(tmp_path_factory.mktemp("cluster")) as address,
+        connect(Pyspark("pyspark", {"master": address} | SETTINGS)) as engine,
+    ):
         yield engine
 
 
@@ -87,6 +90,13 @@ def plain(schema):
     """Names and types of columns, without nullability, which the engines write differently."""
     types = [str(field.type).replace("element", "item") for field in schema]
     return dict(zip(schema.names, (name.replace(" not null", "") for name in types), strict=True))
+
+
+def test_the_cluster_has_two_workers_that_compute(spark):
+    context = spark.session.sparkContext
+    assert context.master.startswith("spark://127.0.0.1:")
+    made = context.parallelize(range(100), 8).map(lambda _: __import__("os").getppid()).collect()
+    assert len(set(made)) == 2
 
 
 @pytest.mark.parametrize("data", ["called_otherwise", "mal_real"])
