@@ -171,16 +171,6 @@ def test_a_promoted_job_is_reproduced_to_the_last_digit(swept):
     assert "exists" in again.output
 
 
-def test_each_part_of_the_network_goes_without_a_posterior_too(swept):
-    groups = ["posterior=none", "model=wide,deep", "features.split=cold_item"]
-    done = sweep(swept, *groups, "hydra/launcher=parallel")
-    assert done.returncode == 0, done.output
-    jobs = children(newest().info.run_id)
-    assert [job.info.status for job in jobs] == ["FINISHED"] * 2
-    assert not any("posterior.sweeps" in job.data.params for job in jobs)
-    assert {job.data.params["model.name"] for job in jobs} == {"wide", "deep"}
-
-
 def refused_promotion(clone, name):
     """What promote says when it refuses; it leaves nothing behind."""
     params = (clone / "params.yaml").read_text()
@@ -208,9 +198,13 @@ def test_a_job_with_settings_from_elsewhere_is_swept_and_not_promoted(swept, tmp
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "two.yaml").write_text("# @package _global_\ntrain: {epochs: 2}\n")
     words = ("--config-dir", str(tmp_path), "experiment=two", "train.seed=21", *SMALL[:3])
-    done = python("-m", "pipeline.sweep", "-m", *words, "posterior=none", cwd=swept)
+    parts = ["posterior=none", "model=wide,deep", "features.split=cold_item"]
+    done = python("-m", "pipeline.sweep", "-m", *words, *parts, cwd=swept)
     assert done.returncode == 0, done.output
     assert "experiment/two" in refused_promotion(swept, "elsewhere")
+    jobs = children(newest().info.run_id)
+    assert {job.data.params["model.name"] for job in jobs} == {"wide", "deep"}
+    assert not any("posterior.sweeps" in job.data.params for job in jobs)
 
 
 def test_jobs_of_the_launcher_for_clusters_are_ranked_by_their_lists_if_asked(swept):

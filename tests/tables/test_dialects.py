@@ -207,7 +207,7 @@ HEADERS = st.tuples(
 
 
 @pytest.mark.slow
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(
     table=TABLES,
     header=HEADERS,
