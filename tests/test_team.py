@@ -1,7 +1,6 @@
 """Two people, each with a clone: one remote for data and models, one server for their runs."""
 
 import json
-import urllib.request
 from collections import Counter
 
 import mlflow
@@ -12,6 +11,7 @@ from helpers.postgresql import Postgres
 from helpers.tracking import Tracker
 
 from benchmarks import serving
+from benchmarks.soak import send
 from pipeline.artifact.folder import model_digest
 
 SMALL = ["experiment=quick", "dataset.users=200", "dataset.items=150", "dataset.ratings=5000"]
@@ -129,10 +129,9 @@ def test_the_champion_of_the_server_answers_as_the_model_of_the_clone_does(first
     model = "models:/anime-ratings-synthetic@champion"
     body = {"dataframe_records": [{"user_id": int(user(first[0]))}], "params": {"k": 3}}
     with serving.service(model, server, cwd=tmp_path) as address:
-        request = urllib.request.Request(f"{address}/invocations", json.dumps(body).encode())
-        request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            found = json.load(answer)["predictions"]
+        status, answer, _ = send(address, json.dumps(body).encode())
+    assert status == 200, answer
+    found = json.loads(answer)["predictions"]
     assert [t["anime_id"] for t in found] == [t["anime_id"] for t in recommended(first[0])[:3]]
 
 

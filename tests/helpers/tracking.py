@@ -31,23 +31,22 @@ def free_port():
 
 
 class Tracker:
-    """``mlflow server`` with its runs and artifacts in a folder, or what ``command`` starts."""
+    """``mlflow server`` with its runs in a folder, or what ``command`` starts on port $PORT."""
 
     def __init__(self, folder, command=None, **variables):
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.command = command or [
-            sys.executable, "-m", "mlflow", "server", "--workers", "1",
+            sys.executable, "-m", "mlflow", "server", "--port", str(self.port), "--workers", "1",
             "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
             "--artifacts-destination", str(self.folder / "artifacts"),
         ]  # fmt: skip
-        self.variables = variables
+        self.variables = variables | {"PORT": str(self.port)}
 
     def start(self):
-        port = f"PORT={self.port}" if self.command[0] == "make" else f"--port={self.port}"
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, port], cwd=self.folder, stdout=log, stderr=log,
+                self.command, cwd=self.folder, stdout=log, stderr=log,
                 env=environment() | self.variables, start_new_session=True,
             )  # fmt: skip
         while True:

@@ -203,6 +203,7 @@ def test_a_job_with_settings_from_elsewhere_is_swept_and_not_promoted(swept, tmp
     assert done.returncode == 0, done.output
     assert "experiment/two" in refused_promotion(swept, "elsewhere")
     jobs = children(newest().info.run_id)
+    assert [job.info.status for job in jobs] == ["FINISHED"] * 2
     assert {job.data.params["model.name"] for job in jobs} == {"wide", "deep"}
     assert not any("posterior.sweeps" in job.data.params for job in jobs)
 
