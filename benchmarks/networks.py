@@ -6,30 +6,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.arrays import Array
-from pipeline.model.network.batches import batches
-from pipeline.model.network.knowledge import Knowledge, know
-from pipeline.model.network.wide_deep import ROW, WideDeep
+from pipeline.model.network.fit import Loop
+from pipeline.model.network.knowledge import know
+from pipeline.model.network.wide_deep import WideDeep
+from pipeline.model.shard import Part, Shard
+from pipeline.model.workers import Workers
 from pipeline.settings.sections import Config
 from pipeline.tables.entities import Entities
 
-Scale = tuple[float, float, int]
 WORDS = {"genres": 22, "type": 7, "source": 17, "studios": 1400}  # sizes of the real vocabularies
 
 
 class Ours:
-    """Our training: one sparse optimizer, and a loop over batches inside the graph."""
+    """Our training: one sparse optimizer that updates only the rows of a batch."""
 
-    def __init__(self, config: Config, known: Knowledge, scale: Scale, epochs: int) -> None:
-        self.size, self.number = config.train.batch_size, tf.Variable(0, dtype=tf.int64)
-        self.model = WideDeep(config.model, known, scale)
-        self.model.compile(config.train, epochs * -(-scale[2] // self.size))
+    def __init__(self, config: Config, shard: Shard, epochs: int) -> None:
+        self.model, self.number = _model(WideDeep, config, shard), 0
+        self.loop = Loop(self.model, shard, config.train.batch_size, seed=0, workers=Workers())
+        self.model.prepare(config.train, epochs * self.loop.steps)
 
-    def epoch(self, columns: tuple[dict[str, Array], Array]) -> Any:
+    def epoch(self) -> None:
         """Train one epoch."""
-        data = batches(columns, self.size, seed=0, epoch=self.number)
-        self.number.assign_add(1)
-        return self.model.fit(data, shuffle=False, verbose=0)
+        self.loop.train(self.number)
+        self.number += 1
 
 
 class Plain(WideDeep):
@@ -39,20 +38,26 @@ class Plain(WideDeep):
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
         """Return the loss (11), the same as ours."""
-        return self.loss_of(x, y)[0]
+        return self.loss_of(x, y)[0] / tf.cast(tf.size(y), tf.float32)
 
 
 class Stock:
     """Stock Keras: ``compile`` with Adam, ``fit`` on arrays, defaults otherwise."""
 
-    def __init__(self, config: Config, known: Knowledge, scale: Scale, epochs: int) -> None:
-        self.size, self.model = config.train.batch_size, Plain(config.model, known, scale)
+    def __init__(self, config: Config, shard: Shard, epochs: int) -> None:
+        self.size, self.model = config.train.batch_size, _model(Plain, config, shard)
+        self.columns = {"user": shard.user, "item": shard.item}, shard.rating
         self.model.divergence_weight = config.train.divergence_weight
         keras.Model.compile(self.model, optimizer="adam", loss="mse")
 
-    def epoch(self, columns: tuple[dict[str, Array], Array]) -> Any:
+    def epoch(self) -> Any:
         """Train one epoch."""
-        return self.model.fit(*columns, batch_size=self.size, verbose=0)
+        return self.model.fit(*self.columns, batch_size=self.size, verbose=0)
+
+
+def _model(kind: type[WideDeep], config: Config, shard: Shard) -> WideDeep:
+    known = know(config.model, shard, 0, Workers())
+    return kind(config.model, known, (shard.mean, shard.variance, shard.rows.total))
 
 
 def titles(items: int) -> Entities:
@@ -66,24 +71,17 @@ def titles(items: int) -> Entities:
     return Entities(items, numbers, codes, WORDS)
 
 
-def inputs(config: Config, columns: tuple[dict[str, Array], Array], items: int) -> Knowledge:
-    """Return what the network knows of the users and titles of random rows."""
-    pairs = columns[0]["user"], columns[0]["item"]
-    return know(config.model, *pairs, pairs, titles(items), seed=0)
-
-
-def scale(rating: Array) -> Scale:
-    """Return mean, variance and number of ratings."""
-    return float(rating.mean()), float(rating.var()), len(rating)
-
-
-def ratings(n: int, users: int, items: int) -> tuple[dict[str, Array], Array]:
-    """Return random rows: the input columns of the network, and ratings."""
+def ratings(n: int, users: int, items: int) -> Shard:
+    """Return random ratings, those of the only worker; a few of them are for validation too."""
     random = np.random.default_rng(1)
-    highest = dict(zip(ROW, (users, items), strict=True))
-    columns = {
-        name: random.integers(1, most + 1, n, dtype=np.int32) for name, most in highest.items()
-    }
-    for name, most in highest.items():
-        columns[name][0] = most  # so that the tables have all rows
-    return columns, random.integers(1, 11, n).astype(np.float32)
+    user, item = (random.integers(1, most + 1, n, dtype=np.int32) for most in (users, items))
+    user[0], item[0] = users, items  # so that the tables have all rows
+    rating = random.integers(1, 11, n).astype(np.float32)
+    few = slice(0, 1000)
+    return Shard(
+        Part(0, users + 1, users + 1), Part(0, items + 1, items + 1), Part(0, n, n),
+        user, item, rating, (user, item),
+        Part(0, len(user[few]), len(user[few])), user[few], item[few], rating[few],
+        np.bincount(user), np.bincount(item), titles(items),
+        float(rating.mean()), float(rating.var()),
+    )  # fmt: skip

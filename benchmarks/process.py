@@ -5,6 +5,7 @@ process that measures must not import large packages.
 """
 
 import contextlib
+import json
 import os
 import platform
 import signal
@@ -52,6 +53,18 @@ def measured(*module: str, cwd: Path = ROOT, python: str | Path = sys.executable
     if process.returncode:
         raise UserError(f"{module[0]} ended with exit status {process.returncode}; see above.")
     return Run(seconds, usage.ru_maxrss * UNIT / 1e9, text)
+
+
+def clusters(workers: int) -> list[dict[str, str]]:
+    """Return the variables of each worker of a training on this machine, on free ports."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(workers)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        hosts = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    tasks = [{"type": "worker", "index": index} for index in range(workers)]
+    told = [{"cluster": {"worker": hosts}, "task": task} for task in tasks]
+    return [{"TF_CONFIG": json.dumps(config)} for config in told]
 
 
 @contextlib.contextmanager

@@ -58,21 +58,19 @@ def speed(users: int, embedding: int, rows: int) -> dict[str, Any]:
     """Time epochs of both in turns, after one epoch of warm-up each."""
     import keras
 
-    from benchmarks.networks import Ours, Stock, inputs, ratings, scale
+    from benchmarks.networks import Ours, Stock, ratings
 
     keras.utils.set_random_seed(0)
     config = settings(f"model.deep.embedding={embedding}", COMPONENTS)
-    columns = ratings(rows, users, ITEMS)
-    known = inputs(config, columns, ITEMS)
+    shard = ratings(rows, users, ITEMS)
     seconds: dict[str, list[float]] = {"ours": [], "stock": []}
     contenders = {
-        name: kind(config, known, scale(columns[1]), 1 + EPOCHS)
-        for name, kind in (("ours", Ours), ("stock", Stock))
+        name: kind(config, shard, 1 + EPOCHS) for name, kind in (("ours", Ours), ("stock", Stock))
     }
     for _ in range(1 + EPOCHS):
         for name, contender in contenders.items():
             start = time.perf_counter()
-            contender.epoch(columns)
+            contender.epoch()
             seconds[name].append(time.perf_counter() - start)
     rate = {name: rows / statistics.median(took[1:]) for name, took in seconds.items()}
     print(f"{users:>8,} users, {embedding} wide, {rows:,} rows: "
@@ -88,25 +86,22 @@ def race(features: Path) -> dict[str, Any]:
     """Train both on the same ratings; time both to the best MSE of the worse one."""
     import keras
 
-    from benchmarks.networks import Ours, Stock, scale
-    from pipeline.model.network.knowledge import know
-    from pipeline.tables.entities import read_items
-    from pipeline.tables.rows import read_pairs
+    from benchmarks.networks import Ours, Stock
+    from pipeline.model.shard import read_shard
+    from pipeline.model.workers import Workers
 
     config, curves = settings(COMPONENTS), {}
-    columns, valid = (read_pairs(features, part) for part in ("train", "valid"))
-    titles = read_items(features / "items.parquet")
-    pairs = columns[0]["user"], columns[0]["item"]
-    known = know(config.model, *pairs, pairs, titles, seed=0)
+    shard = read_shard(features, 1, Workers())
+    valid = {"user": shard.valid_user, "item": shard.valid_item}, shard.valid_rating
     for name, kind in (("ours", Ours), ("stock", Stock)):
         keras.utils.set_random_seed(0)
-        contender = kind(config, known, scale(columns[1]), EPOCHS)
+        contender = kind(config, shard, EPOCHS)
         curve, took = [], 0.0
         for _ in range(EPOCHS):
             start = time.perf_counter()
-            contender.epoch(columns)
+            contender.epoch()
             took += time.perf_counter() - start
-            mse = contender.model.evaluate(*valid, batch_size=2**14, verbose=0)
+            mse = float(contender.model.errors(*valid)) / shard.valid.total
             curve.append({"seconds": round(took, 2), "valid_mse": round(mse, 4)})
             print(f"{name}: {curve[-1]}", flush=True)
         curves[name] = curve
@@ -115,7 +110,7 @@ def race(features: Path) -> dict[str, Any]:
         name: next(point["seconds"] for point in curve if point["valid_mse"] <= target)
         for name, curve in curves.items()
     }
-    return {"rows": len(columns[1]), "curves": curves, "target": target, "seconds": reached}
+    return {"rows": shard.rows.total, "curves": curves, "target": target, "seconds": reached}
 
 
 def shares(features: Path, ours: float) -> dict[str, Any]:
@@ -124,25 +119,24 @@ def shares(features: Path, ours: float) -> dict[str, Any]:
 
     from benchmarks import peak
     from pipeline.model.posterior.gibbs import Chain
-    from pipeline.model.posterior.sampler import condition
-    from pipeline.tables.entities import read_items
-    from pipeline.tables.rows import read_pairs
+    from pipeline.model.posterior.ratings import condition
+    from pipeline.model.shard import read_shard
+    from pipeline.model.workers import Workers
 
-    config = settings()
+    config, workers = settings(), Workers()
     assert config.posterior is not None
     assert config.model.deep is not None
-    items = read_items(features / "items.parquet")
-    rows, rating = read_pairs(features, "train")
-    listed = rows["user"], rows["item"]
-    data = condition(config.posterior, rows, rating, listed, items, seed=0)
-    chain = Chain(data, Scale(1, 10), config.posterior.embedding, True, False, False, seed=0)
+    shard = read_shard(features, 1, workers)
+    data = condition(config.posterior, shard, 0, workers)
+    width = config.posterior.embedding
+    chain = Chain(data, Scale(1, 10), width, True, False, False, seed=0, workers=workers)
     sweep = tf.function(chain.sweep, autograph=False)
     seconds, most = peak.best(lambda: float(sweep())), peak.machine_peak(os.cpu_count() or 1)
     flops = peak.sweep_flops(chain) / seconds / 1e9
     deep = config.model.deep
     return {
         **{name: round(figure, 1) for name, figure in most.items()},
-        "ratings": len(rating),
+        "ratings": shard.rows.total,
         "sweep_seconds": round(seconds, 3),
         "sweep_gflops": round(flops, 1),
         "sweep_share": round(flops / most["gflops"], 3),

@@ -5,9 +5,10 @@ learning curve and metrics/train.json. The stage opens a run in MLflow and tags 
 of the model; evaluate finds the run by this tag and continues it.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,53 +33,92 @@ from pipeline.recommender.mixture import fit_shares
 from pipeline.recommender.neighbours import fit_strength, residuals
 from pipeline.recommender.network import Network
 from pipeline.recommender.scorer import Scorer
+from pipeline.settings.cluster import helps, this_task
 from pipeline.settings.sections import Config
 from pipeline.tables.rows import read_listed, read_pairs
 from pipeline.tracking import logs, runs
 from pipeline.tracking.model import log_model
 
 if TYPE_CHECKING:
+    from pipeline.model.checkpoint import Checkpoint
     from pipeline.model.inputs.together import Together
+    from pipeline.model.workers import Workers
 
 
 LEARNED = ("train", "valid", "watched")  # tables whose change makes another model
 
 
 def main() -> dict[str, float]:
-    """Run the stage on params.yaml; return the metrics of the last epoch, unrounded."""
+    """Run the stage on params.yaml, as the only worker or as one of several.
+
+    Returns:
+        The metrics of the last epoch, unrounded; nothing if this is not the first worker.
+    """
     config = load()  # reports mistakes before the slow import of TensorFlow
+    task = this_task(config.train.strategy)
     inputs(FEATURES)
     from pipeline.model import use_threads
+    from pipeline.model.workers import joined
+
+    use_threads(config.train.threads)
+    with joined(task) as workers, threadpool_limits(1):  # shared among threads, sums would differ
+        if workers.chief:
+            with runs.run(config):
+                best, points = tracked(config, workers)
+            replace_csv(PLOTS / "learning_curve.csv", pd.DataFrame(points))
+            replace_json(METRICS / "train.json", rounded({**best, "epochs": len(points)}))
+        else:
+            best = {}
+            learned(config, workers, lambda _: None, lambda *_: None)
+        workers.wait()  # for the first, so that each sees if another fails
+    return best
+
+
+def learned(
+    config: Config, workers: "Workers", epoch: Callable[[Any], None], sweep: Callable[..., None]
+) -> "tuple[Any, Kept | None, list[Any], list[Checkpoint]]":
+    """Fit the network and draw from the posterior, together with the other workers.
+
+    Args:
+        config: all settings.
+        workers: the workers.
+        epoch, sweep: called with points of the two learning curves.
+
+    Returns:
+        The network and the draws, for the first worker; the learning curve; and the checkpoints.
+    """
     from pipeline.model.checkpoint import Checkpoint
     from pipeline.model.network.export import exported
     from pipeline.model.network.fit import fit
     from pipeline.model.posterior.sampler import sample
 
-    use_threads(config.train.threads)
-    with runs.run(config), threadpool_limits(1):  # shared among threads, sums differ in digits
-        digests = {name: seals.digest(FEATURES / f"{name}.parquet") for name in LEARNED}
-        identity = [digests, asdict(config)]
-        epochs, sweeps = (Checkpoint(CHECKPOINT / part, identity) for part in ("network", "draws"))
-        trained, known, points = fit(config, FEATURES, logs.log_epoch, epochs)
-        network = exported(trained, known)
-        kept = sample(config, FEATURES, logs.log_draws, sweeps)
-        valid = read_pairs(FEATURES, "valid")
-        shares = mixed(config, network, kept, valid) if kept else {}
-        draws = (kept, {"shares": of_draws(kept, shares)}) if kept else None
-        best = dict(points[-1])
-        with replacing(MODEL) as out:
-            write_model(out, network, draws, config, FEATURES)
-            del trained, known, network, kept, draws  # what follows needs their memory
-            best["valid_mse"], more = completed(config, out, valid)
-        logs.log_best(best)
-        best |= {f"share_{name}": share for name, share in shares.items()} | more
-        runs.tag_model(model_digest(MODEL))
-        for checkpoint in (epochs, sweeps):
-            checkpoint.remove()
-        log_model(MODEL)
-    replace_csv(PLOTS / "learning_curve.csv", pd.DataFrame(points))
-    replace_json(METRICS / "train.json", rounded({**best, "epochs": len(points)}))
-    return best
+    digests = {name: seals.digest(FEATURES / f"{name}.parquet") for name in LEARNED}
+    identity = [digests, asdict(config)]
+    kept = [Checkpoint(CHECKPOINT / part, identity, workers) for part in ("network", "draws")]
+    model, known, points = fit(config, FEATURES, epoch, kept[0])
+    network = exported(model, known, kept[0])
+    del model, known  # the chains need their memory
+    return network, sample(config, FEATURES, sweep, kept[1]), points, kept
+
+
+def tracked(config: Config, workers: "Workers") -> tuple[dict[str, float], list[Any]]:
+    """Train and write the model, in the open run; return the figures and the learning curve."""
+    network, kept, points, checkpoints = learned(config, workers, logs.log_epoch, logs.log_draws)
+    valid = read_pairs(FEATURES, "valid")
+    shares = mixed(config, network, kept, valid) if kept else {}
+    draws = (kept, {"shares": of_draws(kept, shares)}) if kept else None
+    best = dict(points[-1])
+    with replacing(MODEL) as out:
+        write_model(out, network, draws, config, FEATURES)
+        del network, kept, draws  # what follows needs their memory
+        best["valid_mse"], more = completed(config, out, valid)
+    logs.log_best(best)
+    best |= {f"share_{name}": share for name, share in shares.items()} | more
+    runs.tag_model(model_digest(MODEL))
+    for checkpoint in checkpoints:
+        checkpoint.remove()
+    log_model(MODEL)
+    return best, points
 
 
 def mixed(
@@ -200,4 +240,4 @@ def of_draws(kept: Kept, shares: dict[str, float]) -> Array:
 
 
 if __name__ == "__main__":
-    run_stage(main, __doc__)
+    run_stage(main, __doc__, helps=helps())

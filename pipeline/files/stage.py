@@ -40,8 +40,10 @@ ADVICE = {  # what a user can do about what the system refuses
 LATER = "The same command then goes on."
 
 
-def run_stage(main: Callable[[], object], description: str | None) -> None:
+def run_stage(main: Callable[[], object], description: str | None, helps: bool = False) -> None:
     """Run the ``main`` of a stage as a command with no options but ``--help``.
+
+    It has the directory to itself, unless it ``helps`` another process that does.
 
     If the stage fails or is stopped while DVC runs it, the last line says how to restore its
     previous outputs. SIGTERM stops it in the same order as Ctrl-C.
@@ -50,7 +52,7 @@ def run_stage(main: Callable[[], object], description: str | None) -> None:
     argparse.ArgumentParser(description=description, formatter_class=formatter).parse_args()
     stop_on_sigterm()
     try:
-        with alone():
+        with contextlib.nullcontext() if helps else alone():
             exit_on_user_error(main)
     except KeyboardInterrupt:
         sys.exit("interrupted" + (f". {RESTORE}" if _under_dvc() else ""))

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.errors import UserError
 from pipeline.paths import from_home
 from pipeline.plugins.hydra_plugins.from_root import from_root
+from pipeline.settings.cluster import STRATEGIES
 from pipeline.settings.sections import Config, Duckdb, Files, Model, Posterior
 
 SPLITS = ("auto", "random", "per_user", "cold_user", "cold_item", "predefined", "temporal")
@@ -97,6 +98,10 @@ def check_values(config: Config, settings: DictConfig) -> None:
         raise UserError("dataset.min_rating: must be below dataset.max_rating.")
     if config.features.split not in SPLITS:
         raise UserError(f"features.split: {config.features.split!r} is unknown; any of {SPLITS}.")
+    if config.train.strategy not in STRATEGIES:
+        raise UserError(
+            f"train.strategy: {config.train.strategy!r} is unknown; any of {STRATEGIES}."
+        )
     if isinstance(config.engine, Duckdb):
         _check_memory(config.engine.memory_limit)
     _check_model(config.model)

@@ -123,6 +123,7 @@ class Train:
     """Settings of the train stage."""
 
     seed: int
+    strategy: str
     threads: int | None
     batch_size: int
     epochs: int

@@ -13,6 +13,7 @@ from pipeline.tables.entities import Entities, read_items, read_users
 PARTS = ("train", "valid", "test")
 Columns = dict[str, Array]
 Pairs = tuple[Ints, Ints]  # rows of the user table and of the item table: [n] each
+Range = tuple[int, int] | None  # of users: the first, and the one after the last; None for all
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,25 @@ def read_rows(folder: Path, part: str) -> tuple[Columns, Floats]:
     return _rows(part, _columns(folder, part), sums)
 
 
-def read_pairs(folder: Path, part: str) -> tuple[Columns, Floats]:
-    """Read a part without histories: user and item (int32 [n]), and ratings (float32 [n])."""
-    columns = _columns(folder, part)
+def read_pairs(folder: Path, part: str, users: Range = None) -> tuple[Columns, Floats]:
+    """Read a part without histories: user and item (int32 [n]), and ratings (float32 [n]).
+
+    Args:
+        folder: folder of the feature tables.
+        part: one of PARTS.
+        users: first user, and the one after the last; None for all.
+    """
+    columns = _columns(folder, part, users)
     pairs = {name: columns[name] for name in ("user", "item")}
     return pairs, columns["rating"].astype(np.float32)
 
 
-def read_watched(folder: Path) -> Pairs:
-    """Read the titles watched without a rating: user and item, int32 [n] each."""
-    columns = _columns(folder, "watched")
+def read_watched(folder: Path, users: Range = None) -> Pairs:
+    """Read the titles watched without a rating: user and item, int32 [n] each.
+
+    The users are those of ``read_pairs``.
+    """
+    columns = _columns(folder, "watched", users)
     return columns["user"], columns["item"]
 
 
@@ -83,8 +93,10 @@ def _rows(part: str, columns: Columns, sums: dict[str, Array]) -> tuple[Columns,
     return {name: (columns | histories)[name] for name in ROW}, rating.astype(np.float32)
 
 
-def _columns(folder: Path, part: str) -> Columns:
-    table = pq.read_table(folder / f"{part}.parquet")
+def _columns(folder: Path, part: str, users: Range = None) -> Columns:
+    """Read the columns of a part; its rows are sorted by user, so few others are looked at."""
+    filters = users and [("user", ">=", users[0]), ("user", "<", users[1])]
+    table = pq.read_table(folder / f"{part}.parquet", filters=filters)
     return {name: table[name].to_numpy() for name in table.column_names}
 
 

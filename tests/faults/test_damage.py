@@ -11,7 +11,7 @@ from helpers.training import train
 from pipeline.artifact.folder import model_digest
 from pipeline.errors import UserError
 from pipeline.files import inputs, replacing, seals
-from pipeline.model.checkpoint import Checkpoint
+from pipeline.model.checkpoint import Checkpoint, State
 from pipeline.predict import main as predict
 from pipeline.recommender.recommender import Recommender
 from pipeline.sweeps.stage_cache import usable
@@ -161,11 +161,12 @@ def checkpoint(folder, identity="these"):
     kept = Checkpoint(folder, identity)
     for step in (1, 2):
         kept.keep(0, step, {"weights": np.arange(100.0) * step})
-        kept.save(0, step, [tf.Variable(np.arange(1000.0) + step)])
+        kept.save(0, step, State([tf.Variable(np.arange(1000.0) + step)], []))
     return kept.folder
 
 
-CHECKPOINT_FILES = ("state.npz", "draw-00-000001.npz", "draw-00-000002.npz")
+STATE = "state-00-000002-0000-of-0001.npz"
+CHECKPOINT_FILES = (STATE, *(f"draw-00-00000{step}-0000-of-0001.npz" for step in (1, 2)))
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -175,12 +176,12 @@ def test_training_does_not_go_on_from_a_damaged_checkpoint(tmp_path, capsys, nam
 
     variable = tf.Variable(np.zeros(1000))
     folder = checkpoint(tmp_path / "these")
-    assert Checkpoint(tmp_path / "these", "these").restore(0, [variable], 9) == 2
+    assert Checkpoint(tmp_path / "these", "these").restore(0, State([variable], []), 9) == 2
     damage(folder / name, checkpoint(tmp_path / "others", "others"))
     again = Checkpoint(tmp_path / "these", "these")
-    assert again.restore(0, [variable], 9) == 0
+    assert again.restore(0, State([variable], []), 9) == 0
     assert again.kept() == []
-    said = "is damaged" if (name, damage) != ("state.npz", missing) else ""
+    said = "is damaged" if (name, damage) != (STATE, missing) else ""
     assert said in capsys.readouterr().out
 
 
@@ -189,14 +190,16 @@ def test_a_draw_in_the_place_of_another_of_the_same_chain_is_found(tmp_path):
 
     folder = checkpoint(tmp_path)
     shutil.copy(folder / CHECKPOINT_FILES[1], folder / CHECKPOINT_FILES[2])
-    assert Checkpoint(tmp_path, "these").restore(0, [tf.Variable(np.zeros(1000))], 9) == 0
+    assert (
+        Checkpoint(tmp_path, "these").restore(0, State([tf.Variable(np.zeros(1000))], []), 9) == 0
+    )
 
 
 def test_every_flipped_byte_of_a_state_is_found_or_changes_nothing(tmp_path):
     import tensorflow as tf
 
     folder, variable = checkpoint(tmp_path), tf.Variable(np.zeros(1000))
-    path, whole = folder / "state.npz", (folder / "state.npz").read_bytes()
+    path, whole = folder / STATE, (folder / STATE).read_bytes()
     places = [i for info in zipfile.ZipFile(path).infolist() for i in (info.header_offset, 0)]
     for place in sorted({*places, *range(0, len(whole), 97)}):
         content = bytearray(whole)
@@ -207,7 +210,7 @@ def test_every_flipped_byte_of_a_state_is_found_or_changes_nothing(tmp_path):
                 checkpoint(tmp_path)
         path.write_bytes(content)
         found = Checkpoint(tmp_path, "these")
-        if found.restore(0, [variable], 9):
+        if found.restore(0, State([variable], []), 9):
             assert variable.numpy().tolist() == (np.arange(1000.0) + 2).tolist(), place
 
 

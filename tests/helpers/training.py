@@ -26,6 +26,21 @@ def model_settings(*overrides):
     return check(OmegaConf.create(compose([model, "train.batch_size=64", *small, *overrides])))
 
 
+def shard_of(user, item, users, titles, **others):
+    """The shard of the only worker, of pairs of users and titles; all ratings are 1."""
+    from pipeline.model.shard import Part, Shard
+
+    n, order = len(user), np.argsort(user, kind="stable")
+    user, item = user[order].astype("int32"), item[order].astype("int32")
+    none, counts = np.zeros(0, "int32"), [np.bincount(user, minlength=users)]
+    counts.append(np.bincount(item, minlength=titles))
+    parts = [Part(0, number, number) for number in (users, titles, n)]
+    nothing = Part(0, 0, 0), none, none, none.astype("float32")
+    rest = {"items": None, "mean": 1.0, "variance": 1.0} | others
+    ones = np.ones(n, "float32")
+    return Shard(*parts, user, item, ones, (user, item), *nothing, *counts, **rest)
+
+
 DRAWS = [
     "posterior.embedding=3", "posterior.history_components=5", "posterior.sweeps=40",
     "posterior.burn_in=10", "posterior.keep_every=5",
@@ -62,7 +77,7 @@ def train_network(features, folder, *overrides, share=0.9):
     network, known, _ = fit(settings, features, lambda _: None, checkpoints[0])
     kept = sampler.sample(settings, features, lambda *_: None, checkpoints[1])
     draws = (kept, {"shares": np.full(len(kept.draws), share / len(kept.draws))}) if kept else None
-    write_model(folder, exported(network, known), draws, settings, features)
+    write_model(folder, exported(network, known, checkpoints[0]), draws, settings, features)
     finish(settings, folder, features)
     if (similar := load_similar(folder)) is not None:  # the planted taste leaves nothing to it
         np.savez(folder / SIMILAR, **similar[0]._replace(strength=0.5)._asdict())

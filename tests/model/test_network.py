@@ -14,11 +14,12 @@ from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.network import batches
 from pipeline.model.network import fit as fitting
 from pipeline.model.network.embedding import Table
-from pipeline.model.network.fit import Curve, fit
+from pipeline.model.network.fit import finite, fit
 from pipeline.model.network.gaussian import GaussianTable, Normal, divergence, product
-from pipeline.model.network.knowledge import know
+from pipeline.model.network.knowledge import Inputs, know
 from pipeline.model.network.optimizers import OneCycle, SparseAdam
-from pipeline.tables.entities import read_items
+from pipeline.model.shard import Part, read_shard
+from pipeline.model.workers import Workers
 from pipeline.tables.rows import read_rows
 
 
@@ -70,7 +71,7 @@ def test_a_killed_training_resumes_after_its_last_epoch_to_the_same_network(
 
 def test_a_finished_training_is_not_repeated(features, tmp_path, monkeypatch):
     first, _, points = trained(features, tmp_path)
-    monkeypatch.setattr(fitting.WideDeep, "train_step", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr(fitting.WideDeep, "gradients", lambda *_: pytest.fail("it trained"))
     second, _, again = trained(features, tmp_path)
     assert again == points
     assert np.array_equal(predicted(first, features), predicted(second, features))
@@ -78,48 +79,48 @@ def test_a_finished_training_is_not_repeated(features, tmp_path, monkeypatch):
 
 def test_what_is_known_beside_the_ratings_does_not_depend_on_them(features):
     """So the rating of a training row cannot be recovered from the histories."""
-    settings = model_settings("posterior=none").model
-    rows, _ = read_rows(features, "train")
-    titles = read_items(features / "items.parquet")
-    pairs = rows["user"], rows["item"]
-    known = know(settings, *pairs, pairs, titles, seed=0)
-    order = np.random.default_rng(0).permutation(len(rows["user"]))
-    pairs = rows["user"][order], rows["item"][order]
-    other = know(settings, *pairs, pairs, titles, seed=0)
+    settings, workers = model_settings("posterior=none").model, Workers()
+    shard = read_shard(features, 1, workers)
+    known = know(settings, shard, 0, workers)
+    order = np.random.default_rng(0).permutation(len(shard.rating))
+    other = shard._replace(rating=shard.rating[order])
+    other = know(settings, other, 0, workers)
     for one, two in ((known.users, other.users), (known.items, other.items)):
-        assert one.columns == pytest.approx(two.columns, abs=1e-4)
+        assert np.array_equal(one.columns, two.columns)
 
 
 def test_users_and_titles_without_ratings_are_predicted_from_what_is_known(features, tmp_path):
     model, known, _ = trained(features, tmp_path, "train.epochs=40", "train.batch_size=256")
-    users, titles = len(known.user_counts), len(known.item_counts)
+    users, titles = known.users.part.total, known.items.part.total
     rows = {"user": np.array([0, users + 5, 1], "int32"), "item": np.array([0, 0, titles], "int32")}
     rating = model(rows).numpy()
     assert np.isfinite(rating).all()
     assert rating[0] == rating[1], "any unknown user is the same"
 
 
-def test_a_loss_that_is_not_finite_stops_the_training_and_says_what_to_lower(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_training_and_says_what_to_lower():
     with pytest.raises(UserError, match=r"lower train\.learning_rate"):
-        Curve(print, Checkpoint(tmp_path, 0)).on_epoch_end(0, {"loss": np.nan, "val_loss": 1.0})
+        finite({"epoch": 1, "train_mse": np.nan, "valid_mse": 1.0}, step=1)
 
 
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 5), st.integers(0, 3))
 def test_an_epoch_has_every_row_once_in_an_order_of_its_own(n, size, seed, first):
     rows = {"user": np.arange(n, dtype="int32")}
     steps = -(-n // size)
-
     number = tf.Variable(0, dtype=tf.int64)
-    shuffled, orders = batches.batches(rows, size, seed, number), []
+    shuffled, orders = batches.batches(rows, steps, seed, number), []
     for epoch in (first, first + 1, first):
         number.assign(epoch)
         found = [batch["user"] for batch in shuffled]
         assert len(found) == len(shuffled) == steps
         orders.append(np.concatenate(found).tolist())
+    sizes = [len(batch) for batch in found]
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= size
     assert all(sorted(order) == list(range(n)) for order in orders)
     assert orders[2] == orders[0], "the order depends on the number of the epoch alone"
     assert n < 20 or orders[1] != orders[0]
-    plain = np.concatenate([batch["user"] for batch in batches.batches(rows, size)])
+    plain = np.concatenate([batch["user"] for batch in batches.batches(rows, steps)])
     assert plain.tolist() == list(range(n))
 
 
@@ -196,7 +197,8 @@ def test_weights_as_their_prior_says_have_no_divergence_and_others_have_some():
 
 
 def test_the_divergence_of_a_row_is_spread_over_its_ratings():
-    table = GaussianTable(np.array([0, 1, 4]), 2, start=0.1, name="table")
+    inputs = Inputs(Part(0, 3, 3), np.array([0, 1, 4]), np.zeros((3, 0)), [])
+    table = GaussianTable(inputs, 2, start=0.1, name="table")
     index = tf.constant([1, 2, 2, 2, 2])
     weights, spread = table(index)
     whole = tf.reduce_sum(divergence(weights, table.log_prior.value), 1).numpy()

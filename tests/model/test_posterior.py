@@ -4,20 +4,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.tables import ITEMS
-from helpers.training import model_settings, train
+from helpers.training import model_settings, shard_of, train
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.artifact.draws import Draw
 from pipeline.artifact.scale import Scale
 from pipeline.errors import UserError
-from pipeline.model.checkpoint import Checkpoint
-from pipeline.model.inputs.history import components
+from pipeline.model.checkpoint import Checkpoint, State
+from pipeline.model.distributions import Random
+from pipeline.model.inputs.history import histories
 from pipeline.model.posterior import sampler
 from pipeline.model.posterior.algebra import inner
-from pipeline.model.posterior.distributions import Random
 from pipeline.model.posterior.ordered_probit import Grades, expected
 from pipeline.model.posterior.padded import padded
+from pipeline.model.shard import Part
+from pipeline.model.workers import Workers
 from pipeline.recommender.scorer import Scorer
 from pipeline.tables.rows import read_rows
 
@@ -59,11 +61,27 @@ def test_groups_hold_every_rating_once_with_its_user(pairs):
 
 def test_a_history_depends_on_who_rated_what_not_on_the_ratings():
     user, item = np.array([1, 1, 2, 2, 3]), np.array([1, 2, 1, 2, 3])
-    history, basis = components(user, item, (5, 4), most=3, power=0.5, seed=0)
+    shard = shard_of(user, item, users=5, titles=4)
+    history, _, basis = histories(shard, most=3, power=0.5, seed=0, workers=Workers())
     assert history[1] == pytest.approx((basis[1] + basis[2]) / 2**0.5, abs=1e-5)
     assert history[1] == pytest.approx(history[2], abs=1e-5)
     assert abs(history[1] @ history[3]) < 1e-5
     assert history[[0, 4]] == pytest.approx(0, abs=1e-6), "users without ratings have no history"
+
+
+def test_histories_are_the_principal_components_of_who_rated_what():
+    random = np.random.default_rng(0)
+    rated = random.random((60, 30)) < random.random(30) / 2
+    user, item = np.nonzero(rated)
+    shard = shard_of(user, item, users=60, titles=30)
+    users, titles, basis = histories(shard, most=10, power=0.3, seed=0, workers=Workers())
+    for rows, found in ((rated, users), (rated.T, titles)):
+        scaled = rows * np.maximum(rows.sum(1, keepdims=True), 1) ** -0.3
+        _, sizes, vectors = np.linalg.svd(scaled)
+        assert np.linalg.norm(found, axis=0) == pytest.approx(sizes[:10], rel=1e-3)
+        signs = np.sign((scaled @ vectors[:10].T * found).sum(0))
+        assert found[:, :4] == pytest.approx((scaled @ vectors[:4].T) * signs[:4], abs=0.02)
+    assert basis.T @ basis == pytest.approx(np.eye(10), abs=1e-4)
 
 
 @pytest.mark.parametrize("member", sampler.MEMBERS)
@@ -117,11 +135,11 @@ def test_a_killed_run_resumes_to_the_same_draws(features, tmp_path, monkeypatch,
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path):
-    variable = tf.Variable([1.0])
-    Checkpoint(tmp_path, "these").save(0, 7, [variable])
-    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9) == 7
-    assert Checkpoint(tmp_path, "others").restore(0, [variable], 9) == 0
-    assert Checkpoint(tmp_path, "these").restore(0, [variable], 9) == 0, "the others removed it"
+    state = State([tf.Variable([1.0])], [])
+    Checkpoint(tmp_path, "these").save(0, 7, state)
+    assert Checkpoint(tmp_path, "these").restore(0, state, 9) == 7
+    assert Checkpoint(tmp_path, "others").restore(0, state, 9) == 0
+    assert Checkpoint(tmp_path, "these").restore(0, state, 9) == 0, "the others removed it"
 
 
 def test_a_chain_that_diverges_stops_the_run_and_says_what_to_lower():
@@ -135,7 +153,7 @@ def test_thresholds_stay_ordered_and_enclose_the_latent_scores_of_their_grade():
     grades, draws = Grades(rating, Scale(1, 5), mean=3.0), Random(0)
     initial_gap = grades.cuts.numpy()[2] - grades.cuts.numpy()[1]
     for _ in range(50):
-        latent = grades.draw(score, tf.ones(20_000), draws).numpy()
+        latent = grades.draw(score, tf.ones(20_000), draws, Part(0, 20_000, 20_000)).numpy()
     cuts = grades.cuts.numpy()
     assert (np.diff(cuts) > 0).all()
     assert initial_gap == pytest.approx(1)
@@ -147,7 +165,7 @@ def test_thresholds_stay_in_order_where_a_grade_is_never_given():
     rating = np.tile(np.array([1, 2, 4, 5], "float32"), 500)
     grades, draws = Grades(rating, Scale(1, 5), mean=3.0), Random(0)
     for _ in range(100):
-        grades.draw(tf.constant(rating - 3), tf.ones(2000), draws)
+        grades.draw(tf.constant(rating - 3), tf.ones(2000), draws, Part(0, 2000, 2000))
     assert (np.diff(grades.cuts.numpy()) >= 0).all()
 
 

@@ -8,43 +8,84 @@ sum of learned vectors of the rated titles (or of a title's raters), with far fe
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
-from sklearn.utils.extmath import randomized_svd
+from scipy import linalg, sparse
 
 from pipeline.arrays import Array
+from pipeline.model.shard import Shard
+from pipeline.model.workers import Workers
+
+ITERATIONS = 5  # of subspace iteration
+MORE = 10  # vectors than wanted: makes those wanted more precise
 
 
-class History(NamedTuple):
+class Histories(NamedTuple):
     """Histories as principal components, scaled by their singular values.
 
     Attributes:
-        columns: histories: float32 [users, components].
+        users: histories of a worker's users: float32 [users, components].
+        titles: histories of all titles with training ratings: float32 [titles, components].
         basis: right singular vectors; a user's history is their sum over the n rated titles /
             n^power: float32 [titles, components].
     """
 
-    columns: Array
+    users: Array
+    titles: Array
     basis: Array
 
 
-def components(
-    user: Array, item: Array, shape: tuple[int, int], most: int, power: float, seed: int
-) -> History:
-    """Reduce the users' histories to principal components (Halko et al. 2011, randomised).
-
-    For the histories of titles, swap users and titles.
+def histories(shard: Shard, most: int, power: float, seed: int, workers: Workers) -> Histories:
+    """Reduce the histories of users, and those of titles, to principal components.
 
     Args:
-        user, item: the training rows: integers [n].
-        shape: number of users and of titles.
+        shard: the rows of a worker; only its pairs count, not the ratings.
         most: largest number of components; the matrix may have fewer.
-        power: of a user's number of ratings, by which their row is divided.
+        power: of the number of ratings of a user (or title), by which their row is divided.
         seed: makes the randomised method reproducible.
+        workers: the workers, of which each has the rows of its users.
     """
-    scale = np.bincount(user, minlength=shape[0])[user] ** -power
-    rated = sparse.csr_matrix((scale.astype(np.float32), (user, item)), shape=shape)
-    number = min(most, *(size - 1 for size in shape))
+    user, item = shard.listed
+    shape = shard.users.size, shard.titles.total
+    number = max(min(most, shard.users.total - 1, shape[1] - 1), 0)
+    of_user = np.bincount(user, minlength=shape[0])
+    of_title = workers.total(np.bincount(item, minlength=shape[1]))
+    by_user, by_title = (
+        sparse.csr_matrix(((counts[side] ** -power).astype(np.float32), (user, item)), shape=shape)
+        for counts, side in ((of_user.astype(float), user), (of_title.astype(float), item))
+    )
+    basis, _ = right_singular(by_user, number, seed, workers)
+    vectors, sizes = right_singular(by_title, number, seed, workers)
+    return Histories(by_user @ basis, vectors * sizes, basis)
+
+
+def right_singular(
+    rows: sparse.csr_matrix, number: int, seed: int, workers: Workers
+) -> tuple[Array, Array]:
+    """Approximate the largest singular values of a matrix, and their right singular vectors.
+
+    Randomised subspace iteration (Halko et al. 2011, algorithm 4.4) on the product of the matrix
+    with itself, which is a sum over workers: none needs the rows of another.
+
+    Args:
+        rows: the rows of one worker: float32 [n, titles].
+        number: how many.
+        seed: of the first vectors.
+        workers: the workers.
+
+    Returns:
+        The vectors, float32 [titles, number], and the values, float32 [number].
+    """
+    titles = rows.shape[1]
     if not number:
-        return History(*(np.zeros((size, 0), np.float32) for size in shape))
-    left, sizes, right = randomized_svd(rated, number, n_iter=4, random_state=seed)
-    return History((left * sizes).astype(np.float32), right.T.astype(np.float32))
+        return np.zeros((titles, 0), np.float32), np.zeros(0, np.float32)
+    random = np.random.default_rng(seed)
+    basis = random.normal(size=(titles, min(number + MORE, titles))).astype(np.float32)
+    for _ in range(ITERATIONS):
+        basis, _ = linalg.qr(basis, mode="economic", overwrite_a=True, check_finite=False)
+        basis = workers.total(rows.T @ (rows @ basis))
+    basis, _ = linalg.qr(basis, mode="economic", overwrite_a=True, check_finite=False)
+    image = rows @ basis
+    squares, rotation = np.linalg.eigh(workers.total(image.T @ image).astype(np.float64))
+    vectors = basis @ rotation[:, ::-1][:, :number].astype(np.float32)
+    vectors *= np.where((vectors**3).sum(0) < 0, -1, 1)  # the sign of each is free
+    sizes = np.sqrt(np.maximum(squares[::-1][:number], 0))
+    return vectors, sizes.astype(np.float32)

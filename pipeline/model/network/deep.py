@@ -26,8 +26,8 @@ class DeepPart(keras.layers.Layer):
         self.user_inputs, self.item_inputs = (
             tf.constant(inputs.columns) for inputs in (known.users, known.items)
         )
-        self.users = GaussianTable(known.user_counts, self.width, start=0.1, name="users")
-        self.items = GaussianTable(known.item_counts, self.width, start=0.1, name="items")
+        self.users = GaussianTable(known.users, self.width, start=0.1, name="users")
+        self.items = GaussianTable(known.items, self.width, start=0.1, name="items")
         self.user_map, self.item_map = (
             GaussianMap(inputs.sizes, self.width + 1, name)
             for inputs, name in ((known.users, "user_map"), (known.items, "item_map"))

@@ -1,7 +1,6 @@
-"""Training of the network: Keras's fit, resumed after the last whole epoch of a killed run."""
+"""Training of the network, resumed after the last whole epoch of a killed run."""
 
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from rich.progress import track
 
 from pipeline.artifact.scale import training_scale
 from pipeline.errors import UserError
@@ -16,59 +16,66 @@ from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.network.batches import batches
 from pipeline.model.network.knowledge import Knowledge, know
 from pipeline.model.network.wide_deep import WideDeep
+from pipeline.model.shard import Shard, read_shard
+from pipeline.model.workers import Workers
 from pipeline.settings.sections import Config
-from pipeline.tables.entities import read_items
-from pipeline.tables.rows import read_listed, read_pairs
 
 Point = dict[str, float]  # epoch (from 1), train_mse, valid_mse
 
 
-class Curve(keras.callbacks.Callback):
-    """Records and reports the MSE of each epoch, saves its state, and stops what diverges.
+class Loop:
+    """Trains a network on the batches of a worker, an epoch at a time.
 
     Args:
-        report: called with each point of the curve.
-        checkpoint: where the state goes.
-        step: distance between two grades: the network predicts in steps.
+        model: the network.
+        shard: the rows of the worker.
+        size: rows per batch, over all workers.
+        seed: of the order of the rows.
+        workers: the workers.
 
     Attributes:
-        epoch: number of the current epoch, from 0.
+        steps: number of batches of an epoch.
     """
 
     def __init__(
-        self, report: Callable[[Point], None], checkpoint: Checkpoint, step: float = 1.0
+        self, model: WideDeep, shard: Shard, size: int, seed: int, workers: Workers
     ) -> None:
-        super().__init__()
-        self.report, self.checkpoint, self.points = report, checkpoint, list[Point]()
-        self.square = step**2
-        self.epoch = tf.Variable(0, dtype=tf.int64)
+        self.model, self.workers, self.epoch = model, workers, tf.Variable(0, dtype=tf.int64)
+        self.rows, self.valid = shard.rows.total, shard.valid.total
+        self.steps = math.ceil(self.rows / size)
+        trained = {"user": shard.user, "item": shard.item}, shard.rating
+        others = {"user": shard.valid_user, "item": shard.valid_item}, shard.valid_rating
+        self.trained = batches(trained, self.steps, seed, self.epoch)
+        self.others = batches(others, math.ceil(shard.valid.size / size) or 1)
+        self._step = tf.function(self._descend, autograph=False)
+        self._errors = tf.function(model.errors, reduce_retracing=True)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Give the batches of this epoch their order."""
+    def run(self, epoch: int) -> Point:
+        """Train one epoch, from 0; return the errors in squared steps of the scale."""
+        train = self.train(epoch) / self.rows
+        errors = np.sum([self._errors(*batch).numpy() for batch in self.others], dtype=np.float64)
+        valid = float(self.workers.total(errors)) / self.valid
+        return {"epoch": epoch + 1, "train_mse": train, "valid_mse": valid}
+
+    def train(self, epoch: int) -> float:
+        """Train one epoch; return the sum of the squared errors of all workers."""
         self.epoch.assign(epoch)
+        batch = iter(self.trained)
+        return float(sum(self._step(batch) for _ in range(self.steps)))
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Record one epoch.
-
-        Raises:
-            UserError: a loss is infinite or not a number.
-        """
-        losses = (("train_mse", "loss"), ("valid_mse", "val_loss"))
-        point = {"epoch": epoch + 1} | {name: self.square * logs[loss] for name, loss in losses}
-        if not all(map(math.isfinite, point.values())):
-            raise UserError(
-                f"train: the loss is no longer finite ({point}); lower train.learning_rate."
-            )
-        self.points.append(point)
-        self.report(point)
-        self.checkpoint.keep(0, epoch + 1, {name: np.array(x) for name, x in point.items()})
-        self.checkpoint.save(0, epoch + 1, self.model.state)
+    def _descend(self, batch: Any) -> tf.Tensor:
+        """Take a step on the next batch; return the sum of squared errors."""
+        *gradients, error = self.workers.run(self.model.gradients, *next(batch))
+        self.model.descend(*gradients)
+        return error
 
 
 def fit(
     config: Config, features: Path, report: Callable[[Point], None], checkpoint: Checkpoint
 ) -> tuple[WideDeep, Knowledge, list[Point]]:
-    """Train on the ``train`` rows; ``valid`` is only watched. Deterministic for a seed.
+    """Train on the ``train`` rows; ``valid`` is only watched.
+
+    Deterministic for a seed and a number of workers.
 
     Args:
         config: the sections model, train and dataset.
@@ -77,34 +84,43 @@ def fit(
         checkpoint: an interrupted run resumes from it.
 
     Returns:
-        The network, what it knows, and the points of all epochs.
+        The network of this worker, what it knows, and the points of all epochs.
 
     Raises:
         UserError: the training diverged.
     """
     keras.utils.set_random_seed(config.train.seed)
     tf.config.experimental.enable_op_determinism()
+    workers, epochs = checkpoint.workers, config.train.epochs
     step = training_scale(config.dataset, features).step
-    (rows, ratings), (others, truth) = (read_pairs(features, part) for part in ("train", "valid"))
-    ratings, truth = ratings / np.float32(step), truth / np.float32(step)
-    titles = read_items(features / "items.parquet")
-    pairs, listed = (rows["user"], rows["item"]), read_listed(features)
-    known = know(config.model, *pairs, listed, titles, config.train.seed)
-    moments = float(ratings.mean()), float(ratings.var()) or 1.0, len(ratings)
-    model = WideDeep(config.model, known, moments, step)
-    curve, size = Curve(report, checkpoint, step), config.train.batch_size
-    steps = math.ceil(len(ratings) / size)
-    model.compile(config.train, steps * config.train.epochs)
-    done = checkpoint.restore(0, model.state, config.train.epochs)
-    curve.epoch.assign(done)
-    curve.points += [{n: x.item() for n, x in point.items()} for point in checkpoint.kept()[:done]]
-    model.fit(
-        batches((rows, ratings), size, config.train.seed, curve.epoch),
-        validation_data=batches((others, truth), size),
-        initial_epoch=done,
-        epochs=config.train.epochs,
-        shuffle=False,  # ``batches`` shuffles each epoch
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[curve],
-    )
-    return model, known, curve.points
+    shard = read_shard(features, step, workers)
+    known = know(config.model, shard, config.train.seed, workers)
+    model = WideDeep(config.model, known, (shard.mean, shard.variance, shard.rows.total), step)
+    loop = Loop(model, shard, config.train.batch_size, config.train.seed, workers)
+    model.prepare(config.train, loop.steps * epochs)
+    state = model.state
+    done = checkpoint.restore(0, state, epochs)
+    model.vary(workers.rank)
+    saved = checkpoint.kept()[:done] if done else []
+    points = [{name: x.item() for name, x in point.items()} for point in saved]
+    for epoch in track(range(done, epochs), f"network, {epochs} epochs", disable=not workers.chief):
+        point = finite(loop.run(epoch), step)
+        points.append(point)
+        report(point)
+        checkpoint.keep(0, epoch + 1, {name: np.array(x) for name, x in point.items()})
+        checkpoint.save(0, epoch + 1, state)
+    return model, known, points
+
+
+def finite(point: Point, step: float) -> Point:
+    """Turn the errors of an epoch from steps of the scale into points, and check them.
+
+    Raises:
+        UserError: one is infinite or not a number.
+    """
+    scaled = {name: x if name == "epoch" else x * step**2 for name, x in point.items()}
+    if not all(map(math.isfinite, scaled.values())):
+        raise UserError(
+            f"train: the loss is no longer finite ({scaled}); lower train.learning_rate."
+        )
+    return scaled

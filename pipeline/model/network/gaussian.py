@@ -12,8 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.arrays import Array, Ints
+from pipeline.arrays import Array
+from pipeline.model.distributions import Random
 from pipeline.model.network.embedding import Table
+from pipeline.model.network.knowledge import Inputs
+from pipeline.model.shard import Part
 
 RATE = 3.0  # a log-variance is this many times its parameter: variances settle before means
 SPREAD = 0.01  # initial variance of the weights
@@ -60,20 +63,20 @@ class GaussianTable(keras.layers.Layer):
     Mean and variance of a row lie side by side in one table, so a batch looks both up at once.
 
     Args:
-        counts: number of training ratings of each user or title: integers [rows]. Row 0 stands for
-            any other one; its means are 0.
+        inputs: which users or titles, and their numbers of training ratings. The means of row 0 of
+            all, which stands for any other one, are 0.
         width: number of weights of each.
         start: standard deviation of the initial means.
         name: name of the layer.
     """
 
-    def __init__(self, counts: Ints, width: int, start: float, name: str) -> None:
+    def __init__(self, inputs: Inputs, width: int, start: float, name: str) -> None:
         super().__init__(name=name)
+        part, counts = inputs[:2]
         self.counts = tf.constant(np.maximum(counts, 1), tf.float32)
         self.width = width
-        self.rows = Table(
-            len(counts), 2 * width, embeddings_initializer=_initial(width, start, 1), name="rows"
-        )
+        initial = _initial(part, width, start, 1)
+        self.rows = Table(part.size, 2 * width, embeddings_initializer=initial, name="rows")
         self.log_prior = self.add_weight(
             shape=(width,), initializer=keras.initializers.Constant(np.log(2 * SPREAD))
         )
@@ -106,9 +109,9 @@ class GaussianMap(keras.layers.Layer):
     def __init__(self, sizes: list[int], width: int, name: str) -> None:
         super().__init__(name=name)
         self.sizes, self.width = sizes, width
-        self.kernel = self.add_weight(
-            shape=(sum(sizes), 2 * width), initializer=_initial(width, 0.05, 0), name="kernel"
-        )
+        inputs = sum(sizes)
+        initial = _initial(Part(0, inputs, inputs), width, 0.05, 0)
+        self.kernel = self.add_weight(shape=(inputs, 2 * width), initializer=initial, name="kernel")
         self.log_prior = self.add_weight(
             shape=(len(sizes), width), initializer=keras.initializers.Constant(np.log(2 * SPREAD))
         )
@@ -134,12 +137,8 @@ def _split(weights: tf.Tensor) -> Normal:
     return Normal(mean, SPREAD * tf.exp(RATE * speed))
 
 
-def _initial(width: int, start: float, zeros: int) -> keras.initializers.Initializer:
-    """Initialise means at random, those of the first rows to 0, and all variances to SPREAD."""
-    random = keras.initializers.RandomNormal(stddev=start)
-
-    def initial(shape: tuple[int, int], dtype: str | None = None) -> tf.Tensor:
-        means = random((shape[0] - zeros, width), dtype=dtype)
-        return tf.pad(means, [[zeros, 0], [0, width]])
-
-    return initial
+def _initial(part: Part, width: int, start: float, zeros: int) -> keras.initializers.Initializer:
+    """Initialise means at random, those of the first rows of all to 0, all variances to SPREAD."""
+    random = Random(keras.initializers.RandomNormal().seed).normal_rows(part, width).numpy()
+    random *= start * (np.arange(part.start, part.end) >= zeros)[:, None]
+    return keras.initializers.Constant(np.pad(random, [(0, 0), (0, width)]))

@@ -8,41 +8,44 @@ import numpy as np
 from pipeline.arrays import Array, Ints
 from pipeline.artifact.formulas import LogScale
 from pipeline.model.inputs.attributes import attributes
-from pipeline.model.inputs.history import History, components
+from pipeline.model.inputs.history import histories
+from pipeline.model.shard import Part, Shard
+from pipeline.model.workers import Workers
 from pipeline.settings.sections import Model
-from pipeline.tables.entities import Entities
-from pipeline.tables.rows import Pairs
 
 POWER = 0.5  # of the number of ratings by which histories (6) are divided, as in SVD++
 
 
 class Inputs(NamedTuple):
-    """Inputs of a linear map to the vectors of all users, or of all titles.
+    """Users, or titles, and the inputs of a linear map to their vectors.
 
     Attributes:
-        columns: history, then attributes: float32 [rows, n].
+        part: those with weights of their own: a worker's users, or all titles with training
+            ratings; row 0 of all stands for any other.
+        counts: training ratings of each of these: integers [n].
+        columns: history, then attributes: float32 [n or all titles, columns].
         sizes: number of columns of the history and of each attribute.
     """
 
+    part: Part
+    counts: Ints
     columns: Array
     sizes: list[int]
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """The inputs of the network, by row of the user table and of the item table.
+    """What the network of a worker knows.
 
     Attributes:
-        user_counts, item_counts: training ratings of each trained user and title, row 0 any
-            other: integers [n + 1].
-        users, items: inputs of the vectors; without history if there is no deep part.
+        users, items: its users, and all titles; without history if there is no deep part.
+        scale: of the users' log-counts.
         attributes, labels, basis: see ``pipeline.artifact.draws.Kept``.
     """
 
-    user_counts: Ints
-    item_counts: Ints
     users: Inputs
     items: Inputs
+    scale: LogScale
     attributes: Array
     labels: list[tuple[str, int]]
     basis: Array
@@ -57,49 +60,55 @@ class Knowledge:
         return self.attributes[:, self.columns(names)]
 
 
-def know(
-    settings: Model, user: Ints, item: Ints, listed: Pairs, titles: Entities, seed: int
-) -> Knowledge:
-    """Collect the inputs from the training rows and the item table.
+def know(settings: Model, shard: Shard, seed: int, workers: Workers) -> Knowledge:
+    """Collect the inputs from the training rows of a worker and the item table.
 
     Args:
         settings: settings of the network.
-        user, item: the training rows: int32 [n].
-        listed: user and item of the training rows and of what is watched without a rating.
-        titles: the item table.
+        shard: the rows of the worker.
         seed: random seed of the principal components.
+        workers: the workers.
     """
-    shape = int(user.max()) + 1, titles.n_trained + 1
-    counts = np.bincount(user, minlength=shape[0]), np.bincount(item, minlength=shape[1])
-    n_titles = len(titles.numbers)
     wide, deep = settings.wide, settings.deep
     names = [*(deep.attributes if deep else []), *(wide.crosses if wide else [])]
-    columns, labels = attributes(
-        [*dict.fromkeys(names)], titles, np.bincount(item, minlength=n_titles)
-    )
-    most = deep.history_components if deep else 0
-    of_users = _scaled(components(*listed, shape, most, POWER, seed))
-    of_items = _scaled(components(*listed[::-1], shape[::-1], most, POWER, seed)).columns
-    unrated = np.zeros((n_titles - shape[1], of_items.shape[1]), np.float32)
-    scale, owner = LogScale.fit(counts[0]), np.array([name for name, _ in labels], str)
+    columns, labels = attributes([*dict.fromkeys(names)], shard.items, shard.item_counts)
+    most, trained = deep.history_components if deep else 0, shard.titles.total
+    history = histories(shard, most, POWER, seed, workers)
+    titles = history.titles / _length(history.titles, trained)
+    length = _length(history.users, shard.users.total, workers)
+    unrated = np.zeros((len(columns) - trained, titles.shape[1]), np.float32)
+    owner = np.array([name for name, _ in labels], str)
     described = [columns[:, owner == name] for name in (deep.attributes if deep else [])]
+    scale, counts = LogScale.fit(shard.user_counts), shard.user_counts[slice(*shard.users[:2])]
+    all_titles = Part(0, trained, trained)
     return Knowledge(
-        *counts,
-        users=_inputs([of_users.columns, scale(counts[0])[:, None]]),
-        items=_inputs([np.concatenate([of_items, unrated]), *described]),
+        users=_inputs(shard.users, counts, [history.users / length, scale(counts)[:, None]]),
+        items=_inputs(
+            all_titles,
+            shard.item_counts[:trained],
+            [np.concatenate([titles, unrated]), *described],
+        ),
+        scale=scale,
         attributes=columns,
         labels=labels,
-        basis=of_users.basis,
+        basis=history.basis / length,
     )
 
 
-def _scaled(history: History) -> History:
-    """Scale histories to a mean square length of 1, so that one learning rate suits all data."""
-    length = float(np.sqrt((history.columns**2).sum(1).mean())) or 1.0
-    return History(history.columns / length, history.basis / length)
+def _length(rows: Array, number: int, workers: Workers | None = None) -> np.float32:
+    """Return the root mean square length of histories, so that one learning rate suits all data.
+
+    Args:
+        rows: those of all, or of one worker: float32 [n, columns].
+        number: how many there are of all.
+        workers: if the rows are of one worker.
+    """
+    squares = np.sum(rows**2, dtype=np.float64)
+    squares = workers.total(squares) if workers else squares
+    return np.float32(np.sqrt(squares / number) or 1.0)
 
 
-def _inputs(groups: list[Array]) -> Inputs:
+def _inputs(part: Part, counts: Ints, groups: list[Array]) -> Inputs:
     """Join groups of columns [rows, …]; empty groups are left out."""
-    present = [group for group in groups if group.shape[1]]
-    return Inputs(np.concatenate(groups, 1), [group.shape[1] for group in present])
+    sizes = [group.shape[1] for group in groups if group.shape[1]]
+    return Inputs(part, counts, np.concatenate(groups, 1), sizes)

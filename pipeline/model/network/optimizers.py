@@ -64,6 +64,11 @@ class SparseAdam(keras.optimizers.Optimizer):
             for variable in variables
         ]
 
+    def state_of(self, variable: Any) -> list[Any]:
+        """Return both means of a variable, and the last step of each of its rows."""
+        index = self._get_variable_index(variable)
+        return [self.means[index], self.squares[index], self.last[index]]
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update ``variable``: with a sparse gradient, only the rows in it."""
         index = self._get_variable_index(variable)

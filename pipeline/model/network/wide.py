@@ -30,9 +30,10 @@ class WidePart(keras.layers.Layer):
         super().__init__(name="wide")
         self.attributes = tf.constant(known.crossed(settings.crosses))
         width = 1 + self.attributes.shape[1]
-        self.users = GaussianTable(known.user_counts, width, start=0.01, name="users")
-        self.items = GaussianTable(known.item_counts, 1, start=0.01, name="items")
+        self.users = GaussianTable(known.users, width, start=0.01, name="users")
+        self.items = GaussianTable(known.items, 1, start=0.01, name="items")
         self.crosses, self.l2, self.buckets = settings.crosses, settings.l2, settings.buckets
+        self.first = known.users.part.start
         self.pair: Table | None = None
         if PAIR in settings.crosses:
             self.pair = Table(settings.buckets, 1, embeddings_initializer="zeros", name="pair")
@@ -56,8 +57,8 @@ class WidePart(keras.layers.Layer):
         variance = tf.reduce_sum(of_user.variance * factors**2, 1) + of_item.variance[:, 0]
         penalty = tf.zeros_like(mean)
         if self.pair is not None:
-            known = tf.cast((user > 0) & (item > 0), tf.float32)
-            weight = known * self.pair(self._bucket(user, item))[:, 0]
+            known = tf.cast((user + self.first > 0) & (item > 0), tf.float32)
+            weight = known * self.pair(self._bucket(user + self.first, item))[:, 0]
             mean, penalty = mean + weight, self.l2 / 2 * weight**2
         return Normal(mean, variance), divergence + more, penalty
 

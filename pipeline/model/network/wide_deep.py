@@ -6,16 +6,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.model.checkpoint import State
 from pipeline.model.network.deep import DeepPart
 from pipeline.model.network.gaussian import Normal
 from pipeline.model.network.knowledge import Knowledge
-from pipeline.model.network.optimizers import OneCycle, SparseAdam
+from pipeline.model.network.optimizers import OneCycle, SparseAdam, summed_by_row
 from pipeline.model.network.wide import WidePart
+from pipeline.model.workers import total
 from pipeline.settings.sections import Model, Train
 
-STEPS = 32  # batches per call of the compiled loop: amortises the overhead of Python
 PERCEPTRON_RATE = 0.03  # learning rate of the ReLU layers, as a share of that of all else
 PERCEPTRON_DECAY = 20.0  # their decoupled weight decay: unrestrained they overfit at once
+SEEDS = "seed_generator_state"  # how Keras calls the state of its random numbers
 ROW = ("user", "item")  # inputs of the network
 
 
@@ -23,10 +25,11 @@ class WideDeep(keras.Model):
     """Predicts ratings in steps: the training mean plus the wide part, the deep part, or both.
 
     ``model(rows)`` takes the columns named in ``ROW``, int32 [n] each, and returns float32 [n].
+    Each worker has the vectors of its users; all else is the same on all workers.
 
     Args:
         settings: which parts, and their settings.
-        known: what is known of users and titles.
+        known: what is known of the worker's users and of titles.
         ratings: mean and variance of the training ratings in steps, and their number.
         step: distance between two grades. In steps, one learning rate suits all scales.
 
@@ -43,7 +46,7 @@ class WideDeep(keras.Model):
     ) -> None:
         super().__init__(name="wide_deep")
         (self.mean, variance, number), self.step = ratings, step
-        self.trained = len(known.user_counts), len(known.item_counts)
+        self.parts = known.users.part, known.items.part
         self.wide = WidePart(settings.wide, known) if settings.wide else None
         self.deep = DeepPart(settings.deep, known, number) if settings.deep else None
         self.intercept = self.add_weight(shape=(), initializer="zeros", name="intercept")
@@ -60,8 +63,10 @@ class WideDeep(keras.Model):
     ) -> tuple[Normal, tf.Tensor, tf.Tensor]:
         """Return the predictions of rows, divergences and penalties: [n] each."""
         row = rows["item"]
-        user = tf.where(rows["user"] < self.trained[0], rows["user"], 0)
-        item = tf.where(row < self.trained[1], row, 0)
+        user, item = (
+            tf.where(rows[name] < part.size, rows[name], 0)
+            for name, part in zip(ROW, self.parts, strict=True)
+        )
         zero = tf.zeros(tf.shape(row))
         score, divergence, penalty = Normal(zero + self.mean + self.intercept, zero), zero, zero
         if self.wide:
@@ -72,7 +77,7 @@ class WideDeep(keras.Model):
             score, divergence = score + deep, divergence + more
         return score, divergence, penalty
 
-    def compile(self, settings: Train, steps: int) -> None:
+    def prepare(self, settings: Train, steps: int) -> None:
         """Set the optimizers, of all weights and of the ReLU layers, and their learning rate.
 
         Args:
@@ -86,30 +91,47 @@ class WideDeep(keras.Model):
         self.optimizers = [SparseAdam(OneCycle(rate, steps)), adam]
         for optimizer, variables in zip(self.optimizers, self.groups, strict=True):
             optimizer.build(variables)
-        super().compile(loss="mse", jit_compile=False, steps_per_execution=STEPS)
 
-    def train_step(self, data: tuple[dict[str, tf.Tensor], tf.Tensor]) -> dict[str, Any]:
-        """Take one joint gradient step on the loss; report the squared error."""
-        rows, ratings = data
+    def gradients(
+        self, rows: dict[str, tf.Tensor], ratings: tf.Tensor
+    ) -> tuple[list[Any], tf.Tensor, tf.Tensor]:
+        """Differentiate the loss (11) of the batches of all workers.
+
+        Returns:
+            The gradient of each of ``trainable_variables``, for the sum over rows; the number of
+            rows, and the sum of their squared errors: float32 [].
+        """
         with tf.GradientTape() as tape:
             loss, error = self.loss_of(rows, ratings)
-        groups = self.groups
-        gradients = tape.gradient(loss, groups)
-        for optimizer, gradient, variables in zip(self.optimizers, gradients, groups, strict=True):
+        variables, number = self.trainable_variables, tf.cast(tf.size(ratings), tf.float32)
+        gradients = [_by_row(gradient) for gradient in tape.gradient(loss, variables)]
+        own = {id(table) for table in self.tables_of_users}
+        shared = [i for i, variable in enumerate(variables) if id(variable) not in own]
+        *summed, number, error = total([*(gradients[i] for i in shared), number, error])
+        for i, gradient in zip(shared, summed, strict=True):
+            gradients[i] = gradient
+        return gradients, number, error
+
+    def descend(self, gradients: list[Any], number: tf.Tensor) -> None:
+        """Take one joint step against the mean gradient of ``number`` rows."""
+        of = {id(v): g for v, g in zip(self.trainable_variables, gradients, strict=True)}
+        for optimizer, variables in zip(self.optimizers, self.groups, strict=True):
             if variables:
-                optimizer.apply(gradient, variables)
-        self._loss_tracker.update_state(error, sample_weight=tf.size(ratings))
-        return self.get_metrics_result()
+                optimizer.apply([_divided(of[id(v)], number) for v in variables], variables)
+
+    def errors(self, rows: dict[str, tf.Tensor], ratings: tf.Tensor) -> tf.Tensor:
+        """Return the sum of the squared errors of predictions: float32 []."""
+        return tf.reduce_sum((self(rows) - ratings) ** 2)
 
     def loss_of(
         self, rows: dict[str, tf.Tensor], ratings: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(11): return the loss of a batch, and the mean squared error of its predictions."""
+        """(11): return the summed loss of a batch, and the squared errors of its predictions."""
         score, divergence, penalty = self.score(rows, training=True)
         error, noise = (score.mean - ratings) ** 2, self.log_noise.value
         misfit = (error + score.variance) * tf.exp(-noise) / 2 + noise / 2
-        loss = tf.reduce_mean(misfit + penalty + self.divergence_weight * divergence)
-        return loss, tf.reduce_mean(error)
+        loss = tf.reduce_sum(misfit + penalty + self.divergence_weight * divergence)
+        return loss, tf.reduce_sum(error)
 
     @property
     def groups(self) -> list[list[Any]]:
@@ -119,6 +141,37 @@ class WideDeep(keras.Model):
         return [[v for v in self.trainable_variables if id(v) not in chosen], perceptron]
 
     @property
-    def state(self) -> list[Any]:
+    def tables_of_users(self) -> list[Any]:
+        """The variables with a row for each user of this worker; all others are shared."""
+        return [part.users.rows.embeddings for part in (self.wide, self.deep) if part]
+
+    @property
+    def state(self) -> State:
         """All that determines the rest of the training, for a checkpoint."""
-        return [*self.variables, *(v for each in self.optimizers for v in each.variables)]
+        sparse, part = self.optimizers[0], self.parts[0]
+        tables = self.tables_of_users
+        tables += [mean for table in self.tables_of_users for mean in sparse.state_of(table)]
+        own = {id(table) for table in tables}
+        variables = [*self.variables, *(v for each in self.optimizers for v in each.variables)]
+        shared = [variable for variable in variables if id(variable) not in own]
+        return State(shared, [(table, part) for table in tables])
+
+    def vary(self, rank: int) -> None:
+        """Let each worker have random numbers of its own; call this once the state is restored."""
+        for variable in self.variables:
+            if variable.path.endswith(SEEDS):
+                variable.assign_add([rank, 0])
+
+
+def _by_row(gradient: Any) -> Any:
+    """Sum a sparse gradient by row, so that less of it travels to the other workers."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    return tf.IndexedSlices(*summed_by_row(gradient), gradient.dense_shape)
+
+
+def _divided(gradient: Any, number: tf.Tensor) -> Any:
+    """Divide a gradient, which may be sparse."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient / number
+    return tf.IndexedSlices(gradient.values / number, gradient.indices, gradient.dense_shape)

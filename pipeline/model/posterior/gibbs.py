@@ -6,135 +6,131 @@ are drawn from their joint normal posterior given those of the titles, and vice 
 probabilistic matrix factorisation, Salakhutdinov & Mnih 2008). The prior mean (5) is a linear map
 of attributes and history (``pipeline.model.posterior.prior``). Each user has a noise precision (9).
 
-Numbers in parentheses are those of the equations in docs/model.md.
+Each worker has some users and their ratings. What all ratings say of a title is summed over the
+workers; each then draws some of the titles, for all. Numbers in parentheses are those of the
+equations in docs/model.md.
 """
-
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from pipeline.arrays import Array, Ints
 from pipeline.artifact.formulas import NOISE_PSEUDO_COUNT, Layout
 from pipeline.artifact.scale import Scale
-from pipeline.model.inputs.attributes import Description
-from pipeline.model.posterior.distributions import Random
+from pipeline.model.distributions import Random, normal_draw
+from pipeline.model.posterior.algebra import evidence
 from pipeline.model.posterior.ordered_probit import Grades, expected
-from pipeline.model.posterior.padded import DTYPES, Padded
+from pipeline.model.posterior.padded import Padded, of_each
 from pipeline.model.posterior.prior import Side
+from pipeline.model.posterior.ratings import Ratings
+from pipeline.model.shard import Part
+from pipeline.model.workers import Workers, total
 
-ABREAST = 4  # groups drawn in parallel: more would only take memory
-SHAPES = ([None], [None, None], [None, None], [None, None])
-GROUP = Padded(*map(tf.TensorSpec, SHAPES, DTYPES))  # any size: one trace serves all groups
-CALLED = {"_noinline": True}  # keeps one copy in the graph, not one per group
-
-
-class Ratings(NamedTuple):
-    """Training data of a chain.
-
-    Attributes:
-        user: int32 [n].
-        rating: in steps of the scale: float32 [n].
-        by_user, by_item: the ratings grouped by user, and by title.
-        users, items: inputs of the prior mean.
-        attributes, labels, crossed, basis: see ``pipeline.artifact.draws.Kept``.
-    """
-
-    user: Array
-    rating: Array
-    by_user: list[Padded]
-    by_item: list[Padded]
-    users: Description
-    items: Description
-    attributes: Array
-    labels: list[tuple[str, int]]
-    crossed: Ints
-    basis: Array
+CHUNK = 512  # titles drawn at once
+MESSAGE = 1024  # titles whose sums travel at once: faster than all in one
 
 
 class Chain:
     """One chain: ``sweep`` draws all weights anew, ``predict`` uses the current ones.
 
     Args:
-        data: the training data.
+        data: the training data of a worker.
         scale: the scale, in steps.
         embedding: width of the embeddings; 0 without a deep part.
         wide: whether there are biases and crosses.
         grades: whether ratings are ordered grades; otherwise numbers.
         common: whether all users share one noise precision.
         seed: random seed.
+        workers: the workers.
 
     Attributes:
-        mean: mean rating; latent scores and thresholds are relative to it.
-        latent: noisy latent score of each rating; a number is its own: float32 [n + 1]. The last
-            entry is for padding, here and in ``fitted``.
+        titles: weights of all titles with ratings, and of row 0: float32 [titles, width].
+        latent: noisy latent score of each rating, relative to the mean rating, as the thresholds
+            are; a number is its own: float32 [n + 1]. The last entry is for padding, here and in
+            ``fitted``.
         fitted: latent scores (1) of the current weights: float32 [n + 1].
         noise: noise precision of each user: float32 [users].
         usual: usual variance σ² of (9): float32 [].
-        variables: the state of the chain, for a checkpoint.
     """
 
     def __init__(
         self, data: Ratings, scale: Scale, embedding: int, wide: bool, grades: bool,
-        common: bool, seed: int,
+        common: bool, seed: int, workers: Workers,
     ) -> None:  # fmt: skip
-        self.scale, self.layout = scale, Layout(embedding, wide)
-        self.common, self.n = common, len(data.rating)
-        self.random, initial = Random(seed), np.random.default_rng(seed)
-        sizes = len(data.users.columns), len(data.items.columns)
-        widths = (embedding + wide * (1 + len(data.crossed)), embedding + wide)
-        start = [np.zeros((s, w), np.float32) for s, w in zip(sizes, widths, strict=True)]
-        for weights in start:
-            weights[:, :embedding] = initial.normal(0, 0.1, (len(weights), embedding))
-        self.users = Side(data.users, data.by_user, start[0], embedding)
-        self.items = Side(data.items, data.by_item, start[1], embedding)
-        self.crossed = tf.constant(data.attributes[:, data.crossed])
-        self.user = tf.constant(data.user)
-        self.mean, variance = float(data.rating.mean()), float(data.rating.var()) or 1.0
-        self.latent = tf.Variable(np.append(data.rating - self.mean, 0).astype(np.float32))
+        shard = data.shard
+        self.scale, self.layout, self.common = scale, Layout(embedding, wide), common
+        self.rows, self.n, self.mean = shard.rows, shard.rows.size, shard.mean
+        self.random = Random(seed)
+        widths = embedding + wide * (1 + len(data.crossed)), embedding + wide
+        self.users, self.items = (
+            Side(part, described, counts[part.start : part.end] > 0, (embedding, width), workers)
+            for part, described, counts, width in (
+                (shard.users, data.users, shard.user_counts, widths[0]),
+                (shard.titles, data.items, shard.item_counts, widths[1]),
+            )
+        )
+        self.by_user, self.by_item = data.by_user, data.by_item
+        self.cold, self.crossed = tf.constant(data.cold), tf.constant(data.crosses)
+        start = np.zeros((shard.titles.total, widths[1]), np.float32)
+        start[:, :embedding] = np.random.default_rng(seed).normal(0, 0.1, (len(start), embedding))
+        self.titles, self.user = tf.Variable(start), tf.constant(shard.user)
+        self.latent = tf.Variable(np.append(shard.rating - self.mean, 0).astype(np.float32))
         self.fitted = tf.Variable(tf.zeros(self.n + 1))
         self.intercept = tf.Variable(0.0)
-        self.noise = tf.Variable(tf.fill([sizes[0]], 2 / variance))
-        self.usual = tf.Variable(variance / 2)
-        self.grades = Grades(data.rating, scale, self.mean) if grades else None
-        self.variables = [
-            *self.users.variables, *self.items.variables, self.latent, self.fitted,
-            self.intercept, self.noise, self.usual, self.random.state,
-            *([self.grades.cuts] if self.grades else []),
-        ]  # fmt: skip
+        self.noise = tf.Variable(tf.fill([shard.users.size], 2 / shard.variance))
+        self.usual = tf.Variable(shard.variance / 2)
+        self.grades = Grades(shard.rating, scale, self.mean, workers) if grades else None
+
+    @property
+    def shared(self) -> list[tf.Variable]:
+        """The state of the chain that all workers have in common, for a checkpoint."""
+        cuts = [self.grades.cuts] if self.grades else []
+        rest = [self.titles, self.intercept, self.usual, self.random.state, *cuts]
+        return [*self.users.shared, *self.items.shared, *rest]
+
+    @property
+    def own(self) -> list[tuple[tf.Variable, Part]]:
+        """The rest of the state: of this worker's ratings and users. Weights of users are drawn."""
+        return [(self.fitted, self.rows), (self.noise, self.users.part)]
 
     def sweep(self) -> tf.Tensor:
         """Draw all variables once; return the mean squared residual of the latent scores."""
         if self.grades:
             scale = tf.sqrt(tf.gather(self.noise, self.user))
-            latent = self.grades.draw(self.fitted[: self.n], scale, self.random)
+            latent = self.grades.draw(self.fitted[: self.n], scale, self.random, self.rows)
             self.latent.assign(tf.concat([latent, [0.0]], 0))
-        self._draw_weights(self.users, self._item_design(), self._user_offset())
-        self._draw_weights(self.items, self._user_design(), self._item_offset())
+        self._draw_users()
+        self._draw_titles()
         residual = (self.latent - self.fitted)[: self.n]
         residual -= self._draw_intercept(residual)
         self._draw_noise(residual**2)
-        return tf.reduce_mean(residual**2)
+        return total(tf.reduce_sum(residual**2)) / self.rows.total
 
     def predict(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
-        """(2): predict the ratings of pairs with the current weights, in steps: float32 [n]."""
-        design = tf.gather(self._item_design(), item)
+        """(2): predict the ratings of pairs with the current weights, in steps: float32 [n].
+
+        Args:
+            user: users of this worker: int32 [n].
+            item: titles with ratings, or beyond these the rows of ``cold``: int32 [n].
+        """
+        weights = tf.concat([self.titles, tf.matmul(self.cold, self.items.map)], 0)
+        design = tf.gather(self._item_design(weights), item)
         score = tf.reduce_sum(tf.gather(self.users.weights, user) * design, 1) + self.intercept
-        score += tf.gather(self._item_bias(), item)
+        score += tf.gather(self._item_bias(weights), item)
         if self.grades:
             return expected(score, tf.gather(self.noise, user), self.grades.cuts, self.scale.low)
         return tf.clip_by_value(score + self.mean, self.scale.low, self.scale.high)
 
-    def _item_bias(self) -> tf.Tensor:
-        _, bias, _ = self.layout.split(self.items.weights)
-        return bias if self.layout.wide else tf.zeros(len(self.crossed))
+    def _item_bias(self, weights: tf.Tensor) -> tf.Tensor:
+        _, bias, _ = self.layout.split(weights)
+        return bias if self.layout.wide else tf.zeros(weights.shape[0])
 
-    def _item_design(self) -> tf.Tensor:
+    def _item_design(self, weights: tf.Tensor) -> tf.Tensor:
         """Return the factors of a user's weights in (1): float32 [titles, width of a user]."""
-        embedding, _, _ = self.layout.split(self.items.weights)
-        ones = tf.ones([len(self.crossed), 1])
-        return tf.concat([embedding, ones, self.crossed], 1) if self.layout.wide else embedding
+        embedding, _, _ = self.layout.split(weights)
+        if not self.layout.wide:
+            return embedding
+        titles = embedding.shape[0]
+        return tf.concat([embedding, tf.ones([titles, 1]), self.crossed[:titles]], 1)
 
     def _user_design(self) -> tf.Tensor:
         """Return the factors of a title's weights in (1): float32 [users, width of a title]."""
@@ -142,82 +138,98 @@ class Chain:
         ones = tf.ones([embedding.shape[0], 1])
         return tf.concat([embedding, ones], 1) if self.layout.wide else embedding
 
-    def _user_offset(self) -> Callable[[Padded], tf.Tensor]:
-        """Return the terms of (1) without the user's weights, as a function of a group."""
-        bias = self._item_bias()
-        return lambda group: tf.gather(bias, group.other) + self.intercept
-
-    def _item_offset(self) -> Callable[[Padded], tf.Tensor]:
-        """Return the terms of (1) without the title's weights, as a function of a group."""
-        if not self.layout.wide:
-            return lambda group: tf.zeros_like(group.present) + self.intercept
-        _, bias, crosses = self.layout.split(self.users.weights)
-
-        def offset(group: Padded) -> tf.Tensor:
-            attributes = tf.gather(self.crossed, group.entity)[..., None]
-            crossed = tf.matmul(tf.gather(crosses, group.other), attributes)[..., 0]
-            return tf.gather(bias, group.other) + crossed + self.intercept
-
-        return offset
-
-    def _draw_weights(
-        self, side: Side, design: tf.Tensor, offset: Callable[[Padded], tf.Tensor]
-    ) -> None:
-        """Draw the weights of each user (or title) from their posterior, then the prior.
-
-        Args:
-            side: users, or titles.
-            design: factors of these weights in (1): float32 [titles or users, width].
-            offset: computes the other terms of (1) for a group: float32 [b, length].
-        """
-        mean = side.expected()
+    def _draw_users(self) -> None:
+        """Draw the weights of each user from their posterior, then the prior."""
+        side, design = self.users, self._item_design(self.titles)
+        bias, mean = self._item_bias(self.titles), side.expected()
         pull = tf.matmul(mean, side.precision)
-        normal = self.random.normal(side.weights.shape)
+        normal = self.random.normal_rows(side.part, mean.shape[1])
 
-        def posterior(group: Padded) -> tuple[tf.Tensor, tf.Tensor]:
-            factors, other_terms = tf.gather(design, group.other), offset(group)
+        def draw(group: Padded) -> tuple[tf.Tensor, ...]:
+            factors, user = tf.gather(design, group.other), group.entity
+            other_terms = tf.gather(bias, group.other) + self.intercept
             target = tf.gather(self.latent, group.index) - other_terms
-            user = group.entity[:, None] if side is self.users else group.other
-            weighted = factors * (tf.gather(self.noise, user) * group.present)[..., None]
-            precision = tf.matmul(weighted, factors, transpose_a=True) + side.precision
-            moment = tf.matmul(weighted, target[..., None], transpose_a=True)
-            moment += tf.gather(pull, group.entity)[..., None]
-            noise = tf.gather(normal, group.entity)[..., None]
-            weights = _normal_draw(precision, moment, noise)
-            fitted = tf.matmul(factors, weights)[..., 0] + other_terms
-            return weights[..., 0], tf.reshape(fitted, [-1])
+            noise = tf.gather(self.noise, user)[:, None]
+            precision, moment = evidence(factors, target, noise * group.present)
+            precision, moment = precision + side.precision, moment + tf.gather(pull, user)
+            weights = normal_draw(precision, moment, tf.gather(normal, user))
+            fitted = tf.linalg.matvec(factors, weights) + other_terms
+            return weights, user, tf.reshape(fitted, [-1]), tf.reshape(group.index, [-1])
 
-        self._draw_groups(side, mean, tf.function(
-            posterior, [GROUP], autograph=False, experimental_attributes=CALLED
-        ))  # fmt: skip
+        weights, users, fitted, rows = of_each(self.by_user, draw)
+        side.weights.assign(mean)  # a user without ratings keeps the prior mean
+        side.weights.scatter_nd_update(users[:, None], weights)
+        self.fitted.scatter_nd_update(rows[:, None], fitted)
         side.draw_prior(self.random)
 
-    def _draw_groups(self, side: Side, mean: tf.Tensor, draw: Callable[..., Any]) -> None:
-        """Draw a few groups at a time; then assign the weights and their fitted scores.
+    def _draw_titles(self) -> None:
+        """Draw the weights of each title from their posterior, then the prior."""
+        side, design, before = self.items, self._user_design(), self.titles.read_value()
+        start, end, titles = side.part
+        precision, moment = self._evidence_of_titles(design, before)
+        mean = side.expected()
+        moment += tf.matmul(mean, side.precision)
+        normal = self.random.normal_rows(side.part, mean.shape[1])
+        chunks = [slice(i, i + CHUNK) for i in range(0, side.part.size, CHUNK)]
+        drawn = [normal_draw(precision[i] + side.precision, moment[i], normal[i]) for i in chunks]
+        side.weights.assign(tf.where(side.rated > 0, tf.concat(drawn, 0), mean))
+        after = total(tf.pad(side.weights, [[start, titles - end], [0, 0]]))
+        self.titles.assign(after)
+
+        def fit(group: Padded) -> tuple[tf.Tensor, ...]:
+            change = tf.gather(after - before, group.entity)
+            change = tf.linalg.matvec(tf.gather(design, group.other), change) * group.present
+            fitted = tf.gather(self.fitted, group.index) + change
+            return tf.reshape(fitted, [-1]), tf.reshape(group.index, [-1])
+
+        fitted, rows = of_each(self.by_item, fit)
+        self.fitted.scatter_nd_update(rows[:, None], fitted)
+        side.draw_prior(self.random)
+
+    def _evidence_of_titles(self, design: tf.Tensor, before: tf.Tensor) -> list[tf.Tensor]:
+        """Sum over all workers what the ratings say of each title.
 
         Args:
-            side: users, or titles.
-            mean: prior mean of the weights: float32 [users or titles, width].
-            draw: draws a group's weights [b, width]; returns fitted scores [b * length] too.
+            design: factors of the weights of titles: float32 [users, width].
+            before: the current weights: float32 [titles, width].
+
+        Returns:
+            Precision [n, width, width] and moment [n, width] of this worker's part of the titles,
+            without the prior.
         """
-        entities, weights, indices, fitted = [], [], [], list[tf.Tensor]()
-        for group in side.grouped:
-            with tf.control_dependencies(fitted[-ABREAST : 1 - ABREAST]):
-                group_weights, group_fitted = draw(group)
-            entities.append(group.entity)
-            weights.append(group_weights)
-            indices.append(tf.reshape(group.index, [-1]))
-            fitted.append(group_fitted)
-        side.weights.assign(mean)  # entities without ratings keep their prior mean
-        side.weights.scatter_nd_update(tf.concat(entities, 0)[:, None], tf.concat(weights, 0))
-        self.fitted.scatter_nd_update(tf.concat(indices, 0)[:, None], tf.concat(fitted, 0))
+
+        def sums(group: Padded) -> tuple[tf.Tensor, ...]:
+            factors = tf.gather(design, group.other)
+            residual = tf.gather(self.latent, group.index) - tf.gather(self.fitted, group.index)
+            target = residual + tf.linalg.matvec(factors, tf.gather(before, group.entity))
+            noise = tf.gather(self.noise, group.other)
+            return *evidence(factors, target, noise * group.present), group.entity
+
+        *sums_of, titles = of_each(self.by_item, sums)
+        return [self._total(values, titles) for values in sums_of]
+
+    def _total(self, values: tf.Tensor, titles: tf.Tensor) -> tf.Tensor:
+        """Sum what each worker has of titles, and return what this one's part of the titles has.
+
+        Args:
+            values: float32 [m, …].
+            titles: which titles these are, each at most once: int32 [m].
+
+        Returns:
+            float32 [size of the part, …].
+        """
+        start, end, number = self.items.part
+        values = tf.scatter_nd(titles[:, None], values, [number, *values.shape[1:]])
+        parts = [total(values[i : i + MESSAGE]) for i in range(0, number, MESSAGE)]
+        return tf.concat(parts, 0)[start:end]
 
     def _draw_intercept(self, residual: tf.Tensor) -> tf.Tensor:
         """Draw ``w0`` from its normal posterior, under a flat prior; return its change."""
         precision = tf.gather(self.noise, self.user)
-        total = tf.reduce_sum(precision)
-        deviation = self.random.normal([]) / tf.sqrt(total)
-        change = tf.reduce_sum(residual * precision) / total + deviation
+        moment, all_precision = total(
+            [tf.reduce_sum(residual * precision), tf.reduce_sum(precision)]
+        )
+        change = moment / all_precision + self.random.normal([]) / tf.sqrt(all_precision)
         self.intercept.assign_add(change)
         self.fitted.assign_add(tf.fill(self.fitted.shape, change))
         return change
@@ -225,26 +237,14 @@ class Chain:
     def _draw_noise(self, squared: tf.Tensor) -> None:
         """(9): draw the noise precisions, given squared residuals [n], then the usual variance."""
         if self.common:
-            common = self.random.gamma(self.n / 2, tf.reduce_sum(squared) / 2)
+            common = self.random.gamma(self.rows.total / 2, total(tf.reduce_sum(squared)) / 2)
             self.noise.assign(tf.fill(self.noise.shape, common))
             return
-        users = self.noise.shape[0]
-        counts = tf.math.bincount(self.user, minlength=users, dtype=tf.float32)
-        sums = tf.math.unsorted_segment_sum(squared, self.user, users)
+        part = self.users.part
+        counts = tf.math.bincount(self.user, minlength=part.size, dtype=tf.float32)
+        sums = tf.math.unsorted_segment_sum(squared, self.user, part.size)
+        shape = (counts + NOISE_PSEUDO_COUNT) / 2
         rate = (sums + NOISE_PSEUDO_COUNT * self.usual) / 2
-        self.noise.assign(self.random.gamma((counts + NOISE_PSEUDO_COUNT) / 2, rate))
-        rate = tf.reduce_sum(self.noise) * NOISE_PSEUDO_COUNT / 2
-        self.usual.assign(self.random.gamma(users * NOISE_PSEUDO_COUNT / 2 + 1, rate))
-
-
-def _normal_draw(precision: tf.Tensor, moment: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """Draw normal vectors with mean ``precision``⁻¹ ``moment``, one per row: float32 [b, width, 1].
-
-    Args:
-        precision: float32 [b, width, width].
-        moment: float32 [b, width, 1].
-        noise: standard normal numbers: float32 [b, width, 1].
-    """
-    root = tf.linalg.cholesky(precision)
-    half = tf.linalg.triangular_solve(root, moment) + noise
-    return tf.linalg.triangular_solve(root, half, adjoint=True)
+        self.noise.assign(self.random.gamma_rows(part, shape, rate))
+        rate = total(tf.reduce_sum(self.noise)) * NOISE_PSEUDO_COUNT / 2
+        self.usual.assign(self.random.gamma(part.total * NOISE_PSEUDO_COUNT / 2 + 1, rate))

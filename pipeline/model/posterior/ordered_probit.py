@@ -11,7 +11,9 @@ import tensorflow as tf
 from pipeline.arrays import Array, Floats
 from pipeline.artifact.formulas import FAR
 from pipeline.artifact.scale import Scale
-from pipeline.model.posterior.distributions import Random
+from pipeline.model.distributions import Random
+from pipeline.model.shard import Part
+from pipeline.model.workers import Workers, total
 
 STEP = 0.7  # damps the Newton steps
 ROOM = 0.4  # limits a step to this share of the gap to the next threshold: under .5 keeps the order
@@ -23,29 +25,35 @@ class Grades:
     """Grades of the training ratings, and the thresholds between grades.
 
     Args:
-        rating: ratings in steps, each of which counts as the nearest grade: float32 [n].
+        rating: a worker's ratings in steps, each of which counts as the nearest grade: float32 [n].
         scale: the scale, in steps.
         mean: subtracted from the initial thresholds, because latent scores are centred.
+        workers: the workers.
 
     Attributes:
         cuts: thresholds: a float32 variable [grades - 1].
     """
 
-    def __init__(self, rating: Floats, scale: Scale, mean: float) -> None:
+    def __init__(
+        self, rating: Floats, scale: Scale, mean: float, workers: Workers | None = None
+    ) -> None:
         grade = scale.grade(rating).astype(np.int32)
         midpoints = scale.midpoints - mean
-        below = np.cumsum(np.bincount(grade, minlength=len(midpoints) + 1))[:-1] / len(grade)
+        counts = np.bincount(grade, minlength=len(midpoints) + 1)
+        counts = workers.total(counts) if workers else counts
+        below = np.cumsum(counts)[:-1] / counts.sum()
         self._movable = np.ones(len(midpoints), np.float32)
         self._movable[[np.abs(below - quantile).argmin() for quantile in FIXED]] = 0
         self._grade, self.cuts = tf.constant(grade), tf.Variable(midpoints)
 
-    def draw(self, score: tf.Tensor, scale: tf.Tensor, random: Random) -> tf.Tensor:
+    def draw(self, score: tf.Tensor, scale: tf.Tensor, random: Random, rows: Part) -> tf.Tensor:
         """(4): move the thresholds, then draw the noisy latent score of each rating.
 
         Args:
             score: latent scores (1): float32 [n].
             scale: square root of the noise precision: float32 [n].
             random: generator of the draws.
+            rows: the worker's part of the ratings.
 
         Returns:
             float32 [n].
@@ -53,7 +61,7 @@ class Grades:
         self._move_thresholds(score, scale)
         low, high, mirrored = self._bounds(score, scale)
         cdf_low, cdf_high = normal_cdf(low), normal_cdf(high)
-        probability = cdf_low + (cdf_high - cdf_low) * random.uniform(tf.shape(score))
+        probability = cdf_low + (cdf_high - cdf_low) * random.uniform(rows)
         # Probabilities that round to 0 or 1 would give infinite quantiles.
         quantile = tf.math.ndtri(tf.clip_by_value(probability, 1e-37, 1 - 6e-8))
         quantile = tf.clip_by_value(quantile, low, high)
@@ -66,10 +74,12 @@ class Grades:
         at_low, at_high = (tf.exp(-(x**2) / 2) * DENSITY * scale / probability for x in (low, high))
         below, above = tf.where(mirrored, at_high, at_low), tf.where(mirrored, at_low, at_high)
         count = len(self._movable) + 2  # with the infinite ones, t_0 and t_{K+1}
-        slope, curvature = (
-            tf.math.unsorted_segment_sum(above**power, self._grade + 1, count)
-            + sign * tf.math.unsorted_segment_sum(below**power, self._grade, count)
-            for power, sign in ((1, -1), (2, 1))
+        slope, curvature = total(
+            [
+                tf.math.unsorted_segment_sum(above**power, self._grade + 1, count)
+                + sign * tf.math.unsorted_segment_sum(below**power, self._grade, count)
+                for power, sign in ((1, -1), (2, 1))
+            ]
         )
         step = STEP * (slope / (curvature + 1))[1:-1] * self._movable
         limit = tf.concat([[1.0], self.cuts[1:] - self.cuts[:-1], [1.0]], 0) * ROOM

@@ -1,7 +1,7 @@
 """Ratings grouped by user or by title, padded to a common length for batched linear algebra."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,8 @@ from pipeline.arrays import Ints
 RATINGS = 40_000  # per group, padding included: bounds memory, and gathered weights stay in cache
 SLACK = 1.2  # most ratings of an entity in a group over the fewest: bounds the padding
 
+ABREAST = 4  # groups worked on in parallel: more would only take memory
+CALLED = {"_noinline": True}  # keeps one copy in the graph, not one per group
 DTYPES = (tf.int32, tf.int32, tf.int32, tf.float32)  # for the fields of ``Padded``
 
 
@@ -29,6 +31,25 @@ class Padded(NamedTuple):
     other: tf.Tensor
     index: tf.Tensor
     present: tf.Tensor
+
+
+SHAPES = ([None], [None, None], [None, None], [None, None])
+GROUP = Padded(*map(tf.TensorSpec, SHAPES, DTYPES))  # any size: one trace serves all groups
+
+
+def of_each(groups: list[Padded], function: Callable[[Padded], Any]) -> list[tf.Tensor]:
+    """Apply a function to all groups, a few at a time, and join its results.
+
+    Args:
+        groups: at least one.
+        function: returns a tuple of tensors for a group.
+    """
+    compiled = tf.function(function, [GROUP], autograph=False, experimental_attributes=CALLED)
+    results = list[tuple[tf.Tensor, ...]]()
+    for group in groups:
+        with tf.control_dependencies([last for last, *_ in results[-ABREAST : 1 - ABREAST]]):
+            results.append(compiled(group))
+    return [tf.concat(parts, 0) for parts in zip(*results, strict=True)]
 
 
 def padded(entity: Ints, other: Ints) -> list[Padded]:

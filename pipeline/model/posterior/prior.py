@@ -9,51 +9,53 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.arrays import Array
+from pipeline.model.distributions import Random
 from pipeline.model.inputs.attributes import Description
 from pipeline.model.posterior.algebra import inner
-from pipeline.model.posterior.distributions import Random
-from pipeline.model.posterior.padded import Padded
+from pipeline.model.shard import Part
+from pipeline.model.workers import Workers, total
 
 START = 15.0  # initial prior precision of embeddings: low, so that they grow
 FREE = 1e-3  # shrinkage of the constant: next to none
 
 
 class Side:
-    """Weights of all users, or of all titles, and their prior.
+    """Weights of a worker's users, or of its titles, and the prior of all.
 
     Args:
-        description: inputs of the prior mean (5).
-        grouped: the ratings, grouped by user or by title.
-        start: initial weights, laid out as ``Layout``: float32 [users or titles, width].
-        embedding: width of the embeddings.
+        part: its part of the users or titles.
+        described: inputs of the prior mean (5) of this part.
+        rated: which rows of the part have ratings: bool [n]; only these inform the prior.
+        layout: (width of the embedding, width of all weights).
+        workers: the workers.
 
     Attributes:
-        n_trained: number of users or titles with ratings; only these inform the prior.
-        weights: float32 [users or titles, width].
-        map, precision, shrink: the prior: map M of (5) [columns, width], precision around the
-            prior mean [width, width], shrinkage of the map in each group of columns [groups].
+        n_rated: number of users or titles with ratings, over all workers.
+        weights: laid out as ``Layout``: float32 [n, width].
+        map, precision, shrink: the prior, the same on all workers: map M of (5) [columns, width],
+            precision around the prior mean [width, width], shrinkage of the map in each group of
+            columns [groups].
     """
 
     def __init__(
-        self, description: Description, grouped: list[Padded], start: Array, embedding: int
-    ) -> None:
-        mask = np.zeros((len(start), 1), np.float32)
-        for group in grouped:
-            mask[group.entity.numpy()] = 1
-        self.rated, self.n_trained = tf.constant(mask), int(mask.sum())
-        self.columns, self.groups = tf.constant(description.columns), description.groups
-        self.grouped, width = grouped, start.shape[1]
-        self.gram = inner(self.columns * self.rated, self.columns)
-        self.weights = tf.Variable(start)
-        self.map = tf.Variable(tf.zeros([self.columns.shape[1], width]))
+        self, part: Part, described: Description, rated: Array,
+        layout: tuple[int, int], workers: Workers,
+    ) -> None:  # fmt: skip
+        (columns, groups), (embedding, width) = described, layout
+        self.part, self.columns, self.groups = part, tf.constant(columns), groups
+        self.rated = tf.constant(rated[:, None].astype(np.float32))
+        self.n_rated = int(workers.total(np.array(rated.sum())))
+        self.gram = tf.constant(workers.total(inner(columns * self.rated, self.columns).numpy()))
+        self.weights = tf.Variable(tf.zeros([part.size, width]))
+        self.map = tf.Variable(tf.zeros([columns.shape[1], width]))
         biases, crosses = int(width > embedding), max(width - embedding - 1, 0)
         precision = [START] * embedding + [2.0] * biases + [20.0] * crosses
         self.precision = tf.Variable(tf.linalg.diag(precision))
-        self.shrink = tf.Variable([*[1.0] * (len(self.groups) - 1), FREE])
-        self.variables = [self.weights, self.map, self.precision, self.shrink]
+        self.shrink = tf.Variable([*[1.0] * (len(groups) - 1), FREE])
+        self.shared = [self.map, self.precision, self.shrink]
 
     def expected(self) -> tf.Tensor:
-        """(5): return the prior mean of all weights: float32 [users or titles, width]."""
+        """(5): return the prior mean of the weights: float32 [n, width]."""
         return tf.matmul(self.columns, self.map)
 
     def draw_prior(self, random: Random) -> None:
@@ -68,7 +70,7 @@ class Side:
         """Sample the map: a ridge regression of the weights, with the shrinkage of each column."""
         root = tf.linalg.cholesky(self.gram + tf.linalg.diag(shrink))
         noise = random.rows(self.precision, self.columns.shape[1])
-        moment = inner(self.columns, self.weights * self.rated)
+        moment = total(inner(self.columns, self.weights * self.rated))
         mean = tf.linalg.cholesky_solve(root, moment)
         self.map.assign(mean + tf.linalg.triangular_solve(root, noise, adjoint=True))
 
@@ -76,9 +78,9 @@ class Side:
         """Sample the precision around the prior mean from its Wishart distribution."""
         n_columns, width = self.map.shape
         residual = (self.weights - self.expected()) * self.rated
-        scatter = inner(residual, residual) + 0.1 * tf.eye(width)
+        scatter = total(inner(residual, residual)) + 0.1 * tf.eye(width)
         scatter += inner(self.map * shrink[:, None], self.map)
-        self.precision.assign(random.wishart(scatter, self.n_trained + width + 1 + n_columns))
+        self.precision.assign(random.wishart(scatter, self.n_rated + width + 1 + n_columns))
 
     def _draw_shrinkage(self, sizes: list[int], random: Random) -> None:
         """Sample the shrinkage of each group from its gamma distribution; FREE stays."""

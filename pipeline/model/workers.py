@@ -1,0 +1,138 @@
+"""The workers of a training: each has the ratings of some users; sums over all are all-reduced.
+
+TensorFlow's own collective operations do this (``tf.distribute.MultiWorkerMirroredStrategy``). One
+worker is the special case in which the sum over all workers is its own.
+"""
+
+import hashlib
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import UserError
+from pipeline.settings.cluster import Task
+
+ALONE = Task(0, 1)
+NODE = re.compile(r"{{.*?}}")  # with which TensorFlow begins many messages
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LOST = (  # what collective operations raise on the others when a worker is gone
+    tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError, tf.errors.InternalError, tf.errors.FailedPreconditionError,
+    tf.errors.UnknownError,
+)  # fmt: skip
+
+
+def total(values: Any) -> Any:
+    """Sum tensors over all workers, in a function that ``Workers.run`` runs.
+
+    Args:
+        values: a tensor, or a nested structure of them. Sparse gradients (``tf.IndexedSlices``) of
+            all workers are put one behind the other.
+    """
+    placed = tf.nest.map_structure(tf.identity, values, expand_composites=True)
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, placed)
+
+
+class Workers:
+    """All workers, seen from one of them.
+
+    Args:
+        task: which of them this process is. It waits until all have started.
+
+    Attributes:
+        rank, number: 0 is the chief, who tracks the run and completes the model.
+    """
+
+    def __init__(self, task: Task = ALONE) -> None:
+        self.rank, self.number = task
+        self._totals = dict[tf.DType, Any]()
+        self._strategy = _strategy() if self.number > 1 else tf.distribute.get_strategy()
+
+    @property
+    def chief(self) -> bool:
+        """Whether this is the first worker."""
+        return self.rank == 0
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function of tensors that may use ``total``; all workers have to, in a graph."""
+        return self._strategy.run(function, args=arguments)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Compile a function of tensors that may use ``total``; all workers have to call it."""
+        return tf.function(lambda *arguments: self.run(function, *arguments), autograph=False)
+
+    def total(self, values: Any) -> Any:
+        """Sum an array, or a NumPy number, over all workers: the same shape and dtype."""
+        if self.number == 1:
+            return values
+        flat = tf.constant(np.ravel(values))
+        if flat.dtype not in self._totals:
+            specification = [tf.TensorSpec([None], flat.dtype)]
+            self._totals[flat.dtype] = tf.function(
+                lambda x: self.run(total, x), specification, autograph=False
+            )
+        return self._totals[flat.dtype](flat).numpy().reshape(np.shape(values))
+
+    def wait(self) -> None:
+        """Wait until all workers are here."""
+        self.total(np.zeros(1, np.float32))
+
+    def agree(self, text: str, what: str) -> None:
+        """Check that all workers were given the same.
+
+        Args:
+            text: must be the same on all.
+            what: what to call it in the message.
+
+        Raises:
+            UserError: it is not.
+        """
+        digest = hashlib.sha256(text.encode()).digest()
+        own = np.frombuffer(digest, np.uint32).astype(np.float64)
+        if not np.array_equal(self.total(own), own * self.number):
+            raise UserError(f"train: the workers do not have the same {what}.")
+
+
+@contextmanager
+def joined(task: Task) -> Iterator[Workers]:
+    """Train together with the other workers.
+
+    Raises:
+        UserError: another worker is gone.
+    """
+    try:
+        yield _all_here(task) if task.number > 1 else Workers(task)
+    except LOST as error:
+        if task.number == 1:
+            raise
+        raise UserError(
+            "train: another worker is gone, or cannot be reached. Start all workers again, as many "
+            "as you like: training goes on from the last checkpoint. TensorFlow says: "
+            f"{NODE.sub('', str(error.message)).strip().splitlines()[0]}"
+        ) from error
+
+
+def _all_here(task: Task) -> Workers:
+    """Wait for the others; meanwhile a signal ends the process, as no Python code would see it."""
+    print(f"worker {task.rank} of {task.number} waits for the others", flush=True)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    workers = Workers(task)
+    workers.wait()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    print(f"all {task.number} workers are here", flush=True)
+    return workers
+
+
+def _strategy() -> tf.distribute.Strategy:
+    """Wait for the other workers, and return TensorFlow's strategy for all."""
+    if "TF_CONFIG" in os.environ:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    slurm = tf.distribute.cluster_resolver.SlurmClusterResolver()
+    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=slurm)
