@@ -112,7 +112,7 @@ def test_spark_and_duckdb_give_the_same_tables(engine, spark, request, tmp_path,
     assert not [path for path in (tmp_path / "pyspark").rglob("*") if "part" in path.name]
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(st.sampled_from(["random", "per_user", "cold_user", "cold_item", "temporal"]), st.data())
 def test_spark_and_duckdb_split_alike(spark, method, data):
     pairs = data.draw(
