@@ -121,9 +121,9 @@ def log(work: Path, index: int) -> Path:
 def finished(work: Path) -> tuple[float, str]:
     """Train to the end; return the seconds, and the figures of the stage."""
     begin = time.perf_counter()
-    for index, worker in enumerate(start(work)):
-        if worker.wait():
-            raise UserError(f"train did not end: {log(work, index).read_text()}")
+    ended = [worker.wait() for worker in start(work)]
+    if any(ended):
+        raise UserError("\n".join(log(work, index).read_text() for index in (0, 1)))
     figures = work / METRICS / "train.json"
     return time.perf_counter() - begin, figures.read_text(encoding="utf-8")
 
@@ -172,7 +172,7 @@ def test_mse(work: Path) -> float:
 
 def table(results: dict[str, Any]) -> str:
     """Format the figures as Markdown."""
-    lines = [["ratings", "workers", "threads of each", "whole stage", "what is shared", "faster",
+    lines = [["ratings", "workers", "threads of each", "whole stage", "learning", "learning faster",
               "memory of a worker", "test MSE"]]  # fmt: skip
     for name, found in results["tables"].items():
         first = found[0]
@@ -185,12 +185,14 @@ def table(results: dict[str, Any]) -> str:
             ]
             for way in found
         ]  # fmt: skip
-    found = results["kills"]
-    return (
-        f"{readme.markdown(lines)}\n\nOne of two workers was killed {found['kills']} times: the "
-        f"other said so {found['told']} times, and training went on to the same figures "
-        f"{found['same_figures']} times. {readme.machine(results['machine'])}"
-    )
+    text = f"{readme.markdown(lines)}\n\n"
+    if found := results.get("kills"):
+        text += (
+            f"One of two workers was killed {found['kills']} times: the other said so "
+            f"{found['told']} times, and training went on to the same figures "
+            f"{found['same_figures']} times. "
+        )
+    return text + readme.machine(results["machine"])
 
 
 def main() -> None:

@@ -136,9 +136,14 @@ class Checkpoint:
         """Save the draw of sweep ``step``: what all workers share, and the rows of this one."""
         self._write(self._file("draw", place, step), shared, own or {})
 
-    def kept(self) -> list[dict[str, Array]]:
-        """Return the saved draws of all workers, ordered by chain, then sweep."""
-        return [self._draw(file) for file in self._files("draw") if file.rank == 0]
+    def kept(self, *places: int) -> list[dict[str, Array]]:
+        """Return the draws that all workers have saved, ordered by chain, then sweep.
+
+        Args:
+            places: indices of the chains; the other workers must have saved all draws of these.
+        """
+        files = [file for file in self._files("draw") if file.rank == 0]
+        return [self._draw(file) for file in files if file.place in places]
 
     def remove(self) -> None:
         """Delete the checkpoint; call this once the model is saved."""

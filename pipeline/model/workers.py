@@ -134,5 +134,19 @@ def _strategy() -> tf.distribute.Strategy:
     """Wait for the other workers, and return TensorFlow's strategy for all."""
     if "TF_CONFIG" in os.environ:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    slurm = tf.distribute.cluster_resolver.SlurmClusterResolver()
-    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=slurm)
+    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_Slurm())
+
+
+class _Slurm(tf.distribute.cluster_resolver.SlurmClusterResolver):
+    """TensorFlow's reading of Slurm's variables, which without a GPU fails.
+
+    It is told that each worker has one, and that the strategy must not count on it.
+    """
+
+    def __init__(self) -> None:
+        most = int(os.environ["SLURM_STEP_NUM_TASKS"])
+        super().__init__(gpus_per_node=most, gpus_per_task=1, auto_set_gpu=False)
+
+    def num_accelerators(self, *_: Any, **__: Any) -> dict[str, int]:
+        """Return the GPUs that this worker has."""
+        return {"GPU": len(tf.config.list_physical_devices("GPU"))}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline.artifact.draws import load_draws
 from pipeline.compose import compose
 from pipeline.errors import UserError
+from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.distributions import Random
 from pipeline.model.shard import Part, divide
 from pipeline.paths import ROOT
@@ -108,6 +109,13 @@ def test_workers_with_other_settings_are_refused(folder):
         assert worker.wait(timeout=SOON) == 1
         last = said((folder, other)[index], index).strip().splitlines()[-1]
         assert last == "error: train: the workers do not have the same settings, tables or code."
+
+
+def test_what_a_faster_worker_saved_after_the_learning_curve_is_not_waited_for(tmp_path):
+    checkpoint = Checkpoint(tmp_path, "these")
+    checkpoint.keep(0, 1, {"valid_mse": np.array(2.0)})
+    (checkpoint.folder / "draw-01-000000-0000-of-0002.npz").touch()
+    assert [point["valid_mse"] for point in checkpoint.kept(0)] == [2.0]
 
 
 # Who is who ---------------------------------------------------------------------------------------

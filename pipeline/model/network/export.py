@@ -35,7 +35,7 @@ def exported(
     checkpoint.workers.wait()
     if not checkpoint.workers.chief:
         return None
-    users = checkpoint.kept()[-1]["users"]
+    users = checkpoint.kept(AFTER)[0]["users"]
     k, m = model.deep.width if model.deep else 0, known.attributes.shape[1]
     crossed = known.columns(model.wide.crosses) if model.wide else np.zeros(0, np.int64)
     width, trained = users.shape[1], known.items.part.size

@@ -101,7 +101,7 @@ def fit(
     state = model.state
     done = checkpoint.restore(0, state, epochs)
     model.vary(workers.rank)
-    saved = checkpoint.kept()[:done] if done else []
+    saved = checkpoint.kept(0)[:done] if done else []
     points = [{name: x.item() for name, x in point.items()} for point in saved]
     for epoch in track(range(done, epochs), f"network, {epochs} epochs", disable=not workers.chief):
         point = finite(loop.run(epoch), step)

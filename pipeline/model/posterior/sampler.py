@@ -57,9 +57,11 @@ def sample(config: Config, features: Path, report: Report, checkpoint: Checkpoin
     mean = RunningMean(shard, scale.step, workers)
     for member in range(len(config.posterior.members)):
         _run_chain(config, member, scale, data, mean, report, checkpoint)
+    workers.wait()  # until each has saved its last draw
     if not workers.chief:
         return None
-    draws = [Draw(**arrays) for arrays in checkpoint.kept()]
+    members = range(len(config.posterior.members))
+    draws = [Draw(**arrays) for arrays in checkpoint.kept(*members)]
     layout = Layout(config.posterior.embedding if config.model.deep else 0, bool(config.model.wide))
     inputs = data.attributes, data.labels, data.crossed, data.basis, POWER
     kept = Kept(draws, layout, *inputs, LogScale.fit(shard.user_counts))
