@@ -72,7 +72,7 @@ def test_a_full_disk_leaves_the_outputs_as_they_were_and_says_what_to_do(stages,
 def test_training_goes_on_from_its_checkpoint_after_a_kill(stages, made):
     number, whole = made["train"]
     stages.run("train", FAULTY_AT=str(number // 3), **FAULTS[KILLED])
-    kept = list((stages.clone / "data" / "checkpoint" / "draws").glob("*/state.npz"))
+    kept = list((stages.clone / "data" / "checkpoint" / "draws").glob("*/state-*.npz"))
     assert kept, "the posterior has begun"
     status, said = stages.run("train")
     assert status == 0, said
