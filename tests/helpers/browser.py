@@ -83,7 +83,8 @@ def walk(address, experiment, parent, children, folder):
         for child in children:
             page.get_by_text(child.info.run_name, exact=True).first.wait_for()
             if "test_mse" in child.data.metrics:
-                page.get_by_text(f"{child.data.metrics['test_mse']:.6f}"[:-1]).first.wait_for()
+                shown = str(child.data.metrics["test_mse"])[:6]  # cut, as the UI may round
+                page.get_by_text(shown).first.wait_for()
         shoot(page, "sweep.png")
         page = visit(f"{runs}/{parent.info.run_id}/artifacts/plots/jobs.png")
         picture = page.locator("img[src*='jobs.png'], img[src^='blob:']").first
