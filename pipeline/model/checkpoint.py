@@ -110,9 +110,10 @@ class Checkpoint:
             return 0
         if self.latest.place != place:
             return sweeps if self.latest.place > place else 0
-        saved = self._read(self.latest._replace(rank=0).name)
-        for i, variable in enumerate(state.shared):
-            variable.assign(saved[f"shared/{i}"])
+        names = [f"shared/{i}" for i in range(len(state.shared))]
+        saved = self._read(self.latest.name, *names)
+        for name, variable in zip(names, state.shared, strict=True):
+            variable.assign(saved[name])
         for i, (variable, part) in enumerate(state.own):
             rows = self._rows(self.latest, f"own/{i}", part)
             rest = variable.shape[0] - part.size
