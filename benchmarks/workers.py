@@ -49,6 +49,7 @@ SMALL = Dataset(
     ),
 )  # fmt: skip
 KILLS, SOON = 10, 60  # seconds in which a worker has to notice that another is gone
+LEARNING = 0.7  # share of the time in which the workers need each other, cautiously
 WAYS = ((1, 1), (2, 1), (1, 2))  # workers, threads of each
 HERE = "workers are here"  # said by each once all are
 TOLD = "error: train: another worker is gone"
@@ -118,10 +119,20 @@ def log(work: Path, index: int) -> Path:
     return work / f"worker{index}.log"
 
 
+def wait_for_both(work: Path, workers: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until both workers are here."""
+    while not all(HERE in log(work, index).read_text() for index in (0, 1)):
+        if any(worker.poll() for worker in workers):
+            raise UserError("\n".join(log(work, index).read_text() for index in (0, 1)))
+        time.sleep(0.01)
+
+
 def finished(work: Path) -> tuple[float, str]:
-    """Train to the end; return the seconds, and the figures of the stage."""
+    """Train to the end; return the seconds since both were here, and the figures of the stage."""
+    workers = start(work)
+    wait_for_both(work, workers)
     begin = time.perf_counter()
-    ended = [worker.wait() for worker in start(work)]
+    ended = [worker.wait() for worker in workers]
     if any(ended):
         raise UserError("\n".join(log(work, index).read_text() for index in (0, 1)))
     figures = work / METRICS / "train.json"
@@ -131,8 +142,7 @@ def finished(work: Path) -> tuple[float, str]:
 def kill(work: Path, after: float, which: int) -> str:
     """Kill one of two workers some seconds after both are here; return what the other printed."""
     workers = start(work)
-    while not all(HERE in log(work, index).read_text() for index in (0, 1)):
-        time.sleep(0.01)
+    wait_for_both(work, workers)
     time.sleep(after)
     workers[which].kill()
     began = time.perf_counter()
@@ -153,7 +163,7 @@ def kills(number: int) -> dict[str, int]:
         prepare(work, SMALL, Path())
         took, whole = finished(work)
         for _ in range(number):
-            text = kill(work, random.uniform(0, 0.6) * took, int(random.integers(2)))
+            text = kill(work, random.uniform(0, LEARNING) * took, int(random.integers(2)))
             found["told"] += text.count(TOLD) == 1 and "Traceback" not in text
             found["same_figures"] += finished(work)[1] == whole
     return found

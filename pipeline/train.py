@@ -70,7 +70,7 @@ def main() -> dict[str, float]:
         else:
             best = {}
             learned(config, workers, lambda _: None, lambda *_: None)
-        workers.wait()  # for the first, so that each sees if another fails
+        workers.leave()
     return best
 
 

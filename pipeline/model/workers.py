@@ -9,7 +9,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,11 @@ class Workers:
     def wait(self) -> None:
         """Wait until all workers are here."""
         self.total(np.zeros(1, np.float32))
+
+    def leave(self) -> None:
+        """Wait until the first worker has completed the model, which needs none of the others."""
+        with suppress(*LOST if self.chief else ()):
+            self.wait()
 
     def agree(self, text: str, what: str) -> None:
         """Check that all workers were given the same.
