@@ -10,6 +10,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from pipeline.errors import UserError
 from pipeline.settings.cluster import Task
 
 ALONE = Task(0, 1)
+GROUP, KEYS = 2**20, count()  # of an exchange among all workers; TensorFlow's groups are from 1
+SHORT = 2**18  # numbers that a worker sends at once
 NODE = re.compile(r"{{.*?}}")  # with which TensorFlow begins many messages
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LOST = (  # what collective operations raise on the others when a worker is gone
@@ -28,15 +31,31 @@ LOST = (  # what collective operations raise on the others when a worker is gone
 )  # fmt: skip
 
 
-def total(values: Any) -> Any:
-    """Sum tensors over all workers, in a function that ``Workers.run`` runs.
+def total(values: tf.Tensor) -> tf.Tensor:
+    """Sum a tensor over all workers, in a function that ``Workers.run`` runs: the same shape."""
+    context, size = tf.distribute.get_replica_context(), values.shape.num_elements()
+    number = context.num_replicas_in_sync
+    if size is not None and (number - 1) * size <= SHORT:  # one message, not twice around a ring
+        return tf.reduce_sum(exchange(tf.repeat(values[None], number, 0)), 0)
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))
+
+
+def exchange(values: tf.Tensor) -> tf.Tensor:
+    """Send each worker its part of a tensor, in a function that ``Workers.run`` runs.
 
     Args:
-        values: a tensor, or a nested structure of them. Sparse gradients (``tf.IndexedSlices``) of
-            all workers are put one behind the other.
+        values: what goes to each worker: [workers, ...], of the same shape on all.
+
+    Returns:
+        What has come from each worker: [workers, ...].
     """
-    placed = tf.nest.map_structure(tf.identity, values, expand_composites=True)
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, placed)
+    number = tf.distribute.get_replica_context().num_replicas_in_sync
+    if number == 1:
+        return values
+    return tf.raw_ops.CollectiveAllToAllV2(
+        input=values, group_size=number, group_key=GROUP, instance_key=next(KEYS),
+        ordering_token=[], communication_hint="auto", timeout_seconds=0,
+    )  # fmt: skip
 
 
 class Workers:
@@ -78,6 +97,12 @@ class Workers:
                 lambda x: self.run(total, x), specification, autograph=False
             )
         return self._totals[flat.dtype](flat).numpy().reshape(np.shape(values))
+
+    def each(self, values: Any) -> Any:
+        """Return what each worker has: an array, or a NumPy number: [workers, ...]."""
+        all_values = np.zeros((self.number, *np.shape(values)), np.asarray(values).dtype)
+        all_values[self.rank] = values
+        return self.total(all_values)
 
     def wait(self) -> None:
         """Wait until all workers are here."""

@@ -3,15 +3,19 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
-from helpers.commands import python
+from helpers import exchange
+from helpers.commands import environment, python
 from helpers.workers import said, start, train
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.process import clusters
 from pipeline.artifact.draws import load_draws
 from pipeline.compose import compose
 from pipeline.errors import UserError
@@ -99,6 +103,31 @@ def test_when_a_worker_dies_the_other_says_so_and_as_many_as_one_likes_go_on(fol
         assert int(first[1]) > 30, "it goes on where it was stopped"
     assert figures(folder) == figures(trained[2]), "as many go on to the same figures"
     assert figures(other)["valid_mse"] == pytest.approx(figures(trained[2])["valid_mse"], rel=0.01)
+
+
+def test_what_workers_send_each_other_arrives_and_adds_up(tmp_path):
+    paths = [tmp_path / f"{rank}.npz" for rank in (0, 1)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "helpers.exchange", paths[rank]], cwd=ROOT / "tests",
+            env=environment() | variables | {"PYTHONPATH": str(ROOT)},
+        )
+        for rank, variables in enumerate(clusters(2))
+    ]  # fmt: skip
+    assert [process.wait(timeout=SOON) for process in started] == [0, 0]
+    gradients = [exchange.sent(rank) for rank in (0, 1)]
+    for found in map(np.load, paths):
+        assert found["dense"] == pytest.approx(gradients[0][0] + gradients[1][0])
+        assert found["each"].tolist() == [[0, 7], [1, 7]]
+        assert found["short"].tolist() == [3, 3, 3]
+        assert found["long"].tolist() == [3] * exchange.LONG
+        for i, (table, of) in enumerate(zip(exchange.TABLES, exchange.INDICES, strict=True)):
+            expected, sums = np.zeros((2, *table), "float32")
+            for rank in (0, 1):
+                np.add.at(expected, of[rank], gradients[rank][1 + i])
+            np.add.at(sums, found[f"rows{i}"], found[f"values{i}"])
+            assert sums == pytest.approx(expected)
+            assert set(found[f"rows{i}"]) == {*of[0], *of[1]}
 
 
 def test_workers_with_other_settings_are_refused(folder):

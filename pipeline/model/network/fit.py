@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.artifact.scale import training_scale
 from pipeline.errors import UserError
 from pipeline.model.checkpoint import Checkpoint
 from pipeline.model.network.batches import batches
+from pipeline.model.network.gradients import Exchange
 from pipeline.model.network.knowledge import Knowledge, know
 from pipeline.model.network.wide_deep import WideDeep
 from pipeline.model.shard import Shard, read_shard
@@ -47,6 +49,8 @@ class Loop:
         others = {"user": shard.valid_user, "item": shard.valid_item}, shard.valid_rating
         self.trained = batches(trained, self.steps, seed, self.epoch)
         self.others = batches(others, math.ceil(shard.valid.size / size) or 1)
+        most = math.ceil(shard.rows.size / self.steps)
+        self.gradients = partial(model.gradients, total=Exchange(most, workers))
         self._step = tf.function(self._descend, autograph=False)
         self._errors = tf.function(model.errors, reduce_retracing=True)
 
@@ -65,7 +69,7 @@ class Loop:
 
     def _descend(self, batch: Any) -> tf.Tensor:
         """Take a step on the next batch; return the sum of squared errors."""
-        *gradients, error = self.workers.run(self.model.gradients, *next(batch))
+        *gradients, error = self.workers.run(self.gradients, *next(batch))
         self.model.descend(*gradients)
         return error
 

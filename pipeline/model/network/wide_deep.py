@@ -1,5 +1,6 @@
 """Wide & Deep (Cheng et al. 2016, arXiv 1606.07792): both parts trained jointly on one loss."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,9 +11,8 @@ from pipeline.model.checkpoint import State
 from pipeline.model.network.deep import DeepPart
 from pipeline.model.network.gaussian import Normal
 from pipeline.model.network.knowledge import Knowledge
-from pipeline.model.network.optimizers import OneCycle, SparseAdam, summed_by_row
+from pipeline.model.network.optimizers import OneCycle, SparseAdam
 from pipeline.model.network.wide import WidePart
-from pipeline.model.workers import total
 from pipeline.settings.sections import Model, Train
 
 PERCEPTRON_RATE = 0.03  # learning rate of the ReLU layers, as a share of that of all else
@@ -93,9 +93,16 @@ class WideDeep(keras.Model):
             optimizer.build(variables)
 
     def gradients(
-        self, rows: dict[str, tf.Tensor], ratings: tf.Tensor
+        self,
+        rows: dict[str, tf.Tensor],
+        ratings: tf.Tensor,
+        total: Callable[[list[Any]], list[Any]],
     ) -> tuple[list[Any], tf.Tensor, tf.Tensor]:
         """Differentiate the loss (11) of the batches of all workers.
+
+        Args:
+            rows, ratings: the batch of this worker.
+            total: sums gradients over the workers.
 
         Returns:
             The gradient of each of ``trainable_variables``, for the sum over rows; the number of
@@ -104,7 +111,7 @@ class WideDeep(keras.Model):
         with tf.GradientTape() as tape:
             loss, error = self.loss_of(rows, ratings)
         variables, number = self.trainable_variables, tf.cast(tf.size(ratings), tf.float32)
-        gradients = [_by_row(gradient) for gradient in tape.gradient(loss, variables)]
+        gradients = tape.gradient(loss, variables)
         own = {id(table) for table in self.tables_of_users}
         shared = [i for i, variable in enumerate(variables) if id(variable) not in own]
         *summed, number, error = total([*(gradients[i] for i in shared), number, error])
@@ -161,13 +168,6 @@ class WideDeep(keras.Model):
         for variable in self.variables:
             if variable.path.endswith(SEEDS):
                 variable.assign_add([rank, 0])
-
-
-def _by_row(gradient: Any) -> Any:
-    """Sum a sparse gradient by row, so that less of it travels to the other workers."""
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    return tf.IndexedSlices(*summed_by_row(gradient), gradient.dense_shape)
 
 
 def _divided(gradient: Any, number: tf.Tensor) -> Any:

@@ -26,7 +26,6 @@ from pipeline.model.shard import Part
 from pipeline.model.workers import Workers, total
 
 CHUNK = 512  # titles drawn at once
-MESSAGE = 1024  # titles whose sums travel at once: faster than all in one
 
 
 class Chain:
@@ -166,7 +165,8 @@ class Chain:
         """Draw the weights of each title from their posterior, then the prior."""
         side, design, before = self.items, self._user_design(), self.titles.read_value()
         start, end, titles = side.part
-        precision, moment = self._evidence_of_titles(design, before)
+        residual = self.latent - self.fitted
+        precision, moment = self.by_item.evidence(design, residual, before, self.noise)
         mean = side.expected()
         moment += tf.matmul(mean, side.precision)
         normal = self.random.normal_rows(side.part, mean.shape[1])
@@ -182,53 +182,15 @@ class Chain:
             fitted = tf.gather(self.fitted, group.index) + change
             return tf.reshape(fitted, [-1]), tf.reshape(group.index, [-1])
 
-        fitted, rows = of_each(self.by_item, fit)
+        fitted, rows = of_each(self.by_item.groups, fit)
         self.fitted.scatter_nd_update(rows[:, None], fitted)
         side.draw_prior(self.random)
-
-    def _evidence_of_titles(self, design: tf.Tensor, before: tf.Tensor) -> list[tf.Tensor]:
-        """Sum over all workers what the ratings say of each title.
-
-        Args:
-            design: factors of the weights of titles: float32 [users, width].
-            before: the current weights: float32 [titles, width].
-
-        Returns:
-            Precision [n, width, width] and moment [n, width] of this worker's part of the titles,
-            without the prior.
-        """
-
-        def sums(group: Padded) -> tuple[tf.Tensor, ...]:
-            factors = tf.gather(design, group.other)
-            residual = tf.gather(self.latent, group.index) - tf.gather(self.fitted, group.index)
-            target = residual + tf.linalg.matvec(factors, tf.gather(before, group.entity))
-            noise = tf.gather(self.noise, group.other)
-            return *evidence(factors, target, noise * group.present), group.entity
-
-        *sums_of, titles = of_each(self.by_item, sums)
-        return [self._total(values, titles) for values in sums_of]
-
-    def _total(self, values: tf.Tensor, titles: tf.Tensor) -> tf.Tensor:
-        """Sum what each worker has of titles, and return what this one's part of the titles has.
-
-        Args:
-            values: float32 [m, …].
-            titles: which titles these are, each at most once: int32 [m].
-
-        Returns:
-            float32 [size of the part, …].
-        """
-        start, end, number = self.items.part
-        values = tf.scatter_nd(titles[:, None], values, [number, *values.shape[1:]])
-        parts = [total(values[i : i + MESSAGE]) for i in range(0, number, MESSAGE)]
-        return tf.concat(parts, 0)[start:end]
 
     def _draw_intercept(self, residual: tf.Tensor) -> tf.Tensor:
         """Draw ``w0`` from its normal posterior, under a flat prior; return its change."""
         precision = tf.gather(self.noise, self.user)
-        moment, all_precision = total(
-            [tf.reduce_sum(residual * precision), tf.reduce_sum(precision)]
-        )
+        sums = [tf.reduce_sum(residual * precision), tf.reduce_sum(precision)]
+        moment, all_precision = tf.unstack(total(tf.stack(sums)))
         change = moment / all_precision + self.random.normal([]) / tf.sqrt(all_precision)
         self.intercept.assign_add(change)
         self.fitted.assign_add(tf.fill(self.fitted.shape, change))

@@ -74,13 +74,14 @@ class Grades:
         at_low, at_high = (tf.exp(-(x**2) / 2) * DENSITY * scale / probability for x in (low, high))
         below, above = tf.where(mirrored, at_high, at_low), tf.where(mirrored, at_low, at_high)
         count = len(self._movable) + 2  # with the infinite ones, t_0 and t_{K+1}
-        slope, curvature = total(
+        sums = tf.stack(
             [
                 tf.math.unsorted_segment_sum(above**power, self._grade + 1, count)
                 + sign * tf.math.unsorted_segment_sum(below**power, self._grade, count)
                 for power, sign in ((1, -1), (2, 1))
             ]
         )
+        slope, curvature = tf.unstack(total(sums))
         step = STEP * (slope / (curvature + 1))[1:-1] * self._movable
         limit = tf.concat([[1.0], self.cuts[1:] - self.cuts[:-1], [1.0]], 0) * ROOM
         self.cuts.assign_add(tf.clip_by_value(step, -limit[:-1], limit[1:]))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pipeline.arrays import Ints
+from pipeline.arrays import Array, Ints
 
 RATINGS = 40_000  # per group, padding included: bounds memory, and gathered weights stay in cache
 SLACK = 1.2  # most ratings of an entity in a group over the fewest: bounds the padding
@@ -52,13 +52,22 @@ def of_each(groups: list[Padded], function: Callable[[Padded], Any]) -> list[tf.
     return [tf.concat(parts, 0) for parts in zip(*results, strict=True)]
 
 
-def padded(entity: Ints, other: Ints) -> list[Padded]:
-    """Group ratings [n] by entity; entities with similar numbers of ratings share a group."""
+def padded(entity: Ints, other: Ints, chosen: Array | None = None) -> list[Padded]:
+    """Group ratings by entity; entities with similar numbers of ratings share a group.
+
+    Args:
+        entity, other: of each rating: int32 [n].
+        chosen: which ratings to group: bool [n]; None for all.
+
+    Returns:
+        At least one group, which is empty if there are no ratings.
+    """
     n, order = len(entity), np.argsort(entity, kind="stable")
+    order = order if chosen is None else order[chosen[order]]
     ids, start, count = np.unique(entity[order], return_index=True, return_counts=True)
     groups = list[Padded]()
     for rows in _similar(count):
-        steps = np.arange(count[rows].max())
+        steps = np.arange(count[rows].max(initial=0))
         present = steps < count[rows][:, None]
         index = order[np.where(present, start[rows][:, None] + steps, 0)]
         arrays = (
@@ -74,6 +83,8 @@ def padded(entity: Ints, other: Ints) -> list[Padded]:
 def _similar(count: Ints) -> Iterator[Ints]:
     """Split entities with ``count`` ratings [n] into groups of similar counts: indices [b] each."""
     by_count, first = np.argsort(count, kind="stable"), 0
+    if not len(count):
+        yield by_count
     while first < len(count):
         fewest = count[by_count[first]]
         most = max(fewest * SLACK, fewest + 4)

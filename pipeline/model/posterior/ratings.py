@@ -9,6 +9,7 @@ from pipeline.artifact.formulas import LogScale
 from pipeline.model.inputs.attributes import Description, attributes, describe
 from pipeline.model.inputs.history import histories
 from pipeline.model.posterior.padded import Padded, padded
+from pipeline.model.posterior.titles import Titles
 from pipeline.model.shard import Shard
 from pipeline.model.workers import Workers
 from pipeline.settings.sections import Posterior
@@ -32,7 +33,7 @@ class Ratings(NamedTuple):
 
     shard: Shard
     by_user: list[Padded]
-    by_item: list[Padded]
+    by_item: Titles
     users: Description
     items: Description
     cold: Array
@@ -61,7 +62,7 @@ def condition(settings: Posterior, shard: Shard, seed: int, workers: Workers) ->
     return Ratings(
         shard=shard,
         by_user=padded(shard.user, shard.item),
-        by_item=padded(shard.item, shard.user),
+        by_item=Titles(shard, workers),
         users=describe([history.users, counts[users.start : users.end]]),
         items=describe([history.titles[start:end], columns[start:end]]),
         cold=describe([unrated, columns[cold]]).columns,

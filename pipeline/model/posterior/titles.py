@@ -1,0 +1,118 @@
+"""What the ratings of all workers say of the weights of titles.
+
+Each worker draws some of the titles, and the others send it what their ratings say of these: sums,
+width × (width + 1) numbers for a title. Of a title with few ratings they send the ratings, width +
+2 numbers each, which are summed on arrival.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.arrays import Ints
+from pipeline.model.posterior.algebra import evidence
+from pipeline.model.posterior.padded import Padded, of_each, padded
+from pipeline.model.shard import Shard
+from pipeline.model.workers import Workers, exchange
+
+FEW = 32  # ratings of a title: no more numbers than its sums, at the default width
+AT_ONCE = 1024  # titles whose sums travel in one message: bounds its size
+
+
+class Titles:
+    """The ratings of a worker by title.
+
+    Args:
+        shard: the rows of the worker.
+        workers: the workers.
+
+    Attributes:
+        groups: its ratings by title.
+    """
+
+    def __init__(self, shard: Shard, workers: Workers) -> None:
+        self._number, self._part, item = workers.number, shard.titles, shard.item
+        few, ends = shard.item_counts[: self._part.total] <= FEW, workers.each(self._part.end)
+        self._many, rest = (padded(item, shard.user, chosen) for chosen in (~few[item], few[item]))
+        self.groups = [*self._many, *rest]
+
+        many = np.flatnonzero(~few)
+        worker, place = _addressed(many, ends)
+        self._most = int(place.max(initial=0)) + 1
+        address = np.zeros(self._part.total, np.int64)
+        address[many] = worker * self._most + place
+        self._address = tf.constant(address, tf.int32)
+        self._own_many = tf.constant(many[worker == workers.rank] - self._part.start, tf.int32)
+
+        rows = np.flatnonzero(few[item])
+        rows = rows[np.argsort(item[rows], kind="stable")]
+        worker, place = _addressed(item[rows], ends)
+        most = workers.each(place.max(initial=0)).max() + 1
+        sent = np.full((3, workers.number, most), [[[shard.rows.size]], [[0]], [[-1]]])
+        sent[:, worker, place] = rows, shard.user[rows], item[rows]
+        self._row, self._user, title = tf.constant(sent, tf.int32)
+        self._title = tf.maximum(title, 0)
+        title = workers.each(sent[2])[:, workers.rank].ravel()
+        self._few = padded(title - self._part.start, title, title >= 0)
+
+    def evidence(
+        self, design: tf.Tensor, residual: tf.Tensor, before: tf.Tensor, noise: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Sum over all workers what the ratings say of this worker's part of the titles.
+
+        Args:
+            design: factors of the weights of titles: float32 [users, width].
+            residual: of each rating, with the current weights of titles: float32 [rows + 1].
+            before: these weights: float32 [titles, width].
+            noise: noise precision of each user: float32 [users].
+
+        Returns:
+            Precision [n, width, width] and moment [n, width], without the prior.
+        """
+        factors = tf.gather(design, self._user)
+        target = tf.reduce_sum(factors * tf.gather(before, self._title), 2)
+        target += tf.gather(residual, self._row)
+        weight = tf.gather(noise, self._user)
+        sent = tf.concat([factors, target[..., None], weight[..., None]], 2)
+        arrived = tf.reshape(exchange(sent), [-1, sent.shape[2]])
+        arrived = tf.pad(arrived, [[0, 1], [0, 0]])
+
+        def of_few(group: Padded) -> tuple[tf.Tensor, ...]:
+            ratings = tf.gather(arrived, group.index)
+            return *evidence(ratings[..., :-2], ratings[..., -2], ratings[..., -1]), group.entity
+
+        def of_many(group: Padded) -> tuple[tf.Tensor, ...]:
+            factors = tf.gather(design, group.other)
+            target = tf.linalg.matvec(factors, tf.gather(before, group.entity))
+            target += tf.gather(residual, group.index)
+            weight = tf.gather(noise, group.other) * group.present
+            return *evidence(factors, target, weight), tf.gather(self._address, group.entity)
+
+        *few, titles = of_each(self._few, of_few)
+        *many, address = of_each(self._many, of_many)
+        index, size = tf.concat([titles, self._own_many], 0)[:, None], self._part.size
+        return [
+            tf.scatter_nd(
+                index, tf.concat([left, self._summed(address, right)], 0), [size, *right.shape[1:]]
+            )
+            for left, right in zip(few, many, strict=True)
+        ]
+
+    def _summed(self, address: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+        """Send sums for titles to who draws these; return the sums of all for its own ones."""
+        shape, number = values.shape[1:], self._number
+        values = tf.scatter_nd(address[:, None], values, [number * self._most, *shape])
+        values = tf.reshape(values, [number, self._most, *shape])
+        starts = range(0, self._most, AT_ONCE)
+        parts = [exchange(values[:, start : start + AT_ONCE]) for start in starts]
+        return tf.reduce_sum(tf.concat(parts, 1), 0)[: len(self._own_many)]
+
+
+def _addressed(title: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Return which worker draws each of some titles [n] in order, and its place among that one's.
+
+    Args:
+        title: the titles, or those of ratings, in order.
+        ends: where the part of the titles of each worker ends.
+    """
+    worker = np.searchsorted(ends, title, side="right")
+    return worker, np.arange(len(title)) - np.searchsorted(worker, worker)
