@@ -31,6 +31,11 @@ RENAMED = {  # keys of earlier versions: what to do with them
     "train.patience": "remove it; the learning rate falls to 0 over all of train.epochs",
     "evaluate.sample": "it is called evaluate.max_baseline_ratings now",
 }
+CHOICES = {  # key: allowed values
+    "features.split": SPLITS,
+    "train.strategy": STRATEGIES,
+    "train.precision": ("float32", "mixed_bfloat16"),
+}
 LIMITS: dict[str, tuple[float, float]] = {  # key: smallest and largest allowed value
     "dataset.min_rating": (-1000, 1000),
     "dataset.max_rating": (-1000, 1000),
@@ -96,12 +101,10 @@ def check_values(config: Config, settings: DictConfig) -> None:
             raise UserError(f"{key}: {value} is out of range; allowed is {low} to {high}.")
     if config.dataset.min_rating >= config.dataset.max_rating:
         raise UserError("dataset.min_rating: must be below dataset.max_rating.")
-    if config.features.split not in SPLITS:
-        raise UserError(f"features.split: {config.features.split!r} is unknown; any of {SPLITS}.")
-    if config.train.strategy not in STRATEGIES:
-        raise UserError(
-            f"train.strategy: {config.train.strategy!r} is unknown; any of {STRATEGIES}."
-        )
+    for key, allowed in CHOICES.items():
+        value = OmegaConf.select(settings, key)
+        if value not in allowed:
+            raise UserError(f"{key}: {value!r} is unknown; any of {allowed}.")
     if isinstance(config.engine, Duckdb):
         _check_memory(config.engine.memory_limit)
     _check_model(config.model)

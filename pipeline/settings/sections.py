@@ -125,6 +125,7 @@ class Train:
     seed: int
     strategy: str
     threads: int | None
+    precision: str
     batch_size: int
     epochs: int
     learning_rate: float

@@ -51,6 +51,27 @@ def test_the_same_seed_gives_the_same_predictions_to_the_last_bit_and_another_do
     assert not np.array_equal(seeds[0], seeds[2])
 
 
+def test_relu_layers_compute_in_16_bits_if_asked_and_learn_as_well(features, tmp_path):
+    (whole, _, points), (half, _, more) = (
+        trained(features, tmp_path / name, f"train.precision={name}", "train.epochs=20")
+        for name in ("float32", "mixed_bfloat16")
+    )
+    assert {layer.compute_dtype for layer in half.deep.dense} == {"bfloat16"}
+    assert {weight.dtype for weight in half.trainable_variables} == {"float32"}
+    assert not np.array_equal(predicted(whole, features), predicted(half, features))
+    assert more[-1]["valid_mse"] == pytest.approx(points[-1]["valid_mse"], rel=0.02)
+
+
+@pytest.mark.skipif(not tf.config.list_physical_devices("GPU"), reason="there is no GPU here")
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_gpu_is_used_where_there_is_one(features, tmp_path, precision):
+    network, _, points = trained(features, tmp_path / "gpu", f"train.precision={precision}")
+    assert "GPU" in network.deep.dense[0].kernel.value.device
+    with tf.device("CPU"):
+        _, _, on_cpu = trained(features, tmp_path / "cpu", f"train.precision={precision}")
+    assert points[-1]["valid_mse"] == pytest.approx(on_cpu[-1]["valid_mse"], rel=0.05)
+
+
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_killed_training_resumes_after_its_last_epoch_to_the_same_network(
     features, tmp_path, killed_after

@@ -47,6 +47,7 @@ def test_a_model_has_the_parts_its_name_says():
         ("train.epochs", "many", "train.epochs: Value 'many'"),
         ("train.epochs", 0, "train.epochs: 0 is out of range; allowed is 1 to"),
         ("features.test_share", 1.5, "features.test_share: 1.5 is out of range"),
+        ("train.precision", "half", "train.precision: 'half' is unknown; any of ('float32',"),
         ("features.split", "rnd", "features.split: 'rnd' is unknown; any of ('auto', 'random'"),
         ("engine.name", "dask", "engine.name: 'dask' is unknown; one of duckdb, pyspark"),
         ("engine.threads", 0, "engine.threads: 0 is out of range"),

@@ -18,9 +18,10 @@ class DeepPart(keras.layers.Layer):
         settings: settings of the deep part.
         known: what is known of users and titles.
         epoch: number of training rows, over which the divergence of the maps is spread.
+        precision: dtype policy of the ReLU layers; the last layer and all else are float32.
     """
 
-    def __init__(self, settings: Deep, known: Knowledge, epoch: int) -> None:
+    def __init__(self, settings: Deep, known: Knowledge, epoch: int, precision: str) -> None:
         super().__init__(name="deep")
         self.width, self.attributes, self.epoch = settings.embedding, settings.attributes, epoch
         self.user_inputs, self.item_inputs = (
@@ -33,8 +34,11 @@ class DeepPart(keras.layers.Layer):
             for inputs, name in ((known.users, "user_map"), (known.items, "item_map"))
         )
         self.seed = keras.random.SeedGenerator()
-        self.dense = [keras.layers.Dense(units, activation="relu") for units in settings.units]
-        self.dropout = keras.layers.Dropout(settings.dropout)
+        self.dense = [
+            keras.layers.Dense(units, activation="relu", dtype=precision)
+            for units in settings.units
+        ]
+        self.dropout = keras.layers.Dropout(settings.dropout, dtype=precision)
         self.out = keras.layers.Dense(1, kernel_initializer="zeros")
 
     def call(

@@ -99,7 +99,8 @@ def fit(
     step = training_scale(config.dataset, features).step
     shard = read_shard(features, step, workers)
     known = know(config.model, shard, config.train.seed, workers)
-    model = WideDeep(config.model, known, (shard.mean, shard.variance, shard.rows.total), step)
+    ratings = shard.mean, shard.variance, shard.rows.total
+    model = WideDeep(config.model, known, ratings, step, config.train.precision)
     loop = Loop(model, shard, config.train.batch_size, config.train.seed, workers)
     model.prepare(config.train, loop.steps * epochs)
     state = model.state

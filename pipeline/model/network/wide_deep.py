@@ -32,6 +32,7 @@ class WideDeep(keras.Model):
         known: what is known of the worker's users and of titles.
         ratings: mean and variance of the training ratings in steps, and their number.
         step: distance between two grades. In steps, one learning rate suits all scales.
+        precision: Keras's dtype policy of the ReLU layers.
 
     Attributes:
         log_noise: logarithm of the noise variance σ² of the ratings: float32 [].
@@ -43,12 +44,13 @@ class WideDeep(keras.Model):
         known: Knowledge,
         ratings: tuple[float, float, int],
         step: float = 1.0,
+        precision: str = "float32",
     ) -> None:
         super().__init__(name="wide_deep")
         (self.mean, variance, number), self.step = ratings, step
         self.parts = known.users.part, known.items.part
         self.wide = WidePart(settings.wide, known) if settings.wide else None
-        self.deep = DeepPart(settings.deep, known, number) if settings.deep else None
+        self.deep = DeepPart(settings.deep, known, number, precision) if settings.deep else None
         self.intercept = self.add_weight(shape=(), initializer="zeros", name="intercept")
         half = keras.initializers.Constant(np.log(variance / 2))
         self.log_noise = self.add_weight(shape=(), initializer=half, name="log_noise")
