@@ -38,7 +38,8 @@ def experiment(clone, *overrides, flags=()):
     return python("-m", "dvc", "exp", "run", *flags, *options, cwd=clone)
 
 
-LOCAL = ["experiment=quick", "dataset=local", "dataset.path=../data"]
+QUICK = ["experiment=quick", "posterior.members=[grades]"]
+LOCAL = [*QUICK, "dataset=local", "dataset.path=../data"]
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def test_queued_experiments_find_the_relative_path_and_keep_their_runs(ran, data
 
 def test_the_true_heads_of_the_files_go_all_the_way(ran):
     path = real_data("mal_2023_head").resolve()
-    done = experiment(ran, "experiment=quick", "dataset=local", f"dataset.path={path}")
+    done = experiment(ran, *QUICK, "dataset=local", f"dataset.path={path}")
     restored(ran)
     assert done.returncode == 0, done.output
     assert "Traceback" not in done.output
@@ -236,7 +237,7 @@ def write(settings, folder):
 
 def test_movielens_100k_goes_all_the_way_on_its_own_split(ran):
     path = real_data("ml-100k").resolve()
-    done = experiment(ran, "experiment=quick", "dataset=movielens_100k", f"dataset.path={path}")
+    done = experiment(ran, *QUICK, "dataset=movielens_100k", f"dataset.path={path}")
     restored(ran)
     assert done.returncode == 0, done.output
     figures = json.loads((ran / "metrics/evaluate.json").read_text())

@@ -18,7 +18,10 @@ from helpers.commands import environment, python, run
 from pipeline.artifact.folder import model_digest
 from pipeline.files.seals import SEAL, seal
 
-SMALL = ["experiment=quick", "dataset.users=200", "dataset.items=150", "dataset.ratings=5000"]
+SMALL = [
+    "experiment=quick", "posterior.members=[grades]",
+    "dataset.users=200", "dataset.items=150", "dataset.ratings=5000",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from benchmarks.soak import send
 from pipeline.artifact.folder import model_digest
 
 SMALL = ["experiment=quick", "dataset.users=200", "dataset.items=150", "dataset.ratings=5000"]
+ONE = "posterior.members=[grades]"
 JOBS = ["~posterior", "model=wide,deep", "train.epochs=1"]
 SECRET = "-".join(["open", "sesame"])  # so that this file does not have it
 
@@ -43,12 +44,12 @@ def first(clone, server):
     run("git", "init", "-q", "--bare", str(clone.parent / "origin"), cwd=clone)
     step("git", "remote", "add", "origin", "../origin")
     step("dvc", "remote", "add", "-d", "team", str(clone.parent / "remote"))
-    step("python", "-m", "pipeline.compose", *SMALL)
+    step("python", "-m", "pipeline.compose", *SMALL, ONE)
     step("dvc", "repro")
     step("git", "commit", "-qam", "small")
     step("dvc", "push")
     step("git", "push", "-q", "origin", "HEAD:main")
-    settings = [word for one in [*SMALL, "evaluate.bootstrap=50"] for word in ("-S", one)]
+    settings = [word for one in [*SMALL, ONE, "evaluate.bootstrap=50"] for word in ("-S", one)]
     step("dvc", "exp", "run", "-n", "other", *settings)
     step("dvc", "exp", "push", "origin", "other")
     step("git", "restore", "-s", "HEAD", "-SW", ".")
