@@ -29,10 +29,12 @@ app: .venv/installed ## the recommender page on http://127.0.0.1:8501 (PORT=… 
 	python -m streamlit run pipeline/app.py --server.port $(or $(PORT),8501)
 
 PSYCOPG := psycopg[binary]>=3.2,<4
+DATABASE := $(or $(STORE),postgresql:///mlflow)
 server: .venv/installed ## MLflow's server of a team, on PostgreSQL; see docs/operations.md (PORT=…, STORE=…)
 	@python -c "import psycopg" 2>/dev/null || python -m pip install --quiet "$(PSYCOPG)"
-	mlflow server --port $(or $(PORT),5000) --artifacts-destination mlartifacts \
-		--backend-store-uri $(or $(STORE),postgresql:///mlflow)
+	@python -c "import sqlalchemy, sys; sqlalchemy.create_engine(sys.argv[1]).connect()" '$(DATABASE)' 2>/dev/null || \
+		{ echo "error: no such database answers; docs/operations.md, Several people, says how to make one" >&2; exit 1; }
+	mlflow server --port $(or $(PORT),5000) --artifacts-destination mlartifacts --backend-store-uri '$(DATABASE)'
 
 params: .venv/installed ## write params.yaml again after an edit in conf/
 	python -m pipeline.compose

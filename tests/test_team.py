@@ -28,6 +28,7 @@ def server(clone):
         command = ["make", "--old-file=.venv/installed", "server"]
         tracker = Tracker(clone, command, **database.environment).start()
         yield tracker.url.replace("//", f"//mario:{SECRET}@")
+        mlflow.set_tracking_uri(None)  # or later tests would look for it
         tracker.kill()
 
 

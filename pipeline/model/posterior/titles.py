@@ -14,7 +14,6 @@ from pipeline.model.posterior.padded import Padded, of_each, padded
 from pipeline.model.shard import Shard
 from pipeline.model.workers import Workers, exchange
 
-FEW = 32  # ratings of a title: no more numbers than its sums, at the default width
 AT_ONCE = 1024  # titles whose sums travel in one message: bounds its size
 
 
@@ -23,19 +22,22 @@ class Titles:
 
     Args:
         shard: the rows of the worker.
+        few: most ratings of a title that travel themselves; its embedding's width, for about as
+            many numbers as the sums.
         workers: the workers.
 
     Attributes:
         groups: its ratings by title.
     """
 
-    def __init__(self, shard: Shard, workers: Workers) -> None:
+    def __init__(self, shard: Shard, few: int, workers: Workers) -> None:
         self._number, self._part, item = workers.number, shard.titles, shard.item
-        few, ends = shard.item_counts[: self._part.total] <= FEW, workers.each(self._part.end)
-        self._many, rest = (padded(item, shard.user, chosen) for chosen in (~few[item], few[item]))
+        is_few = shard.item_counts[: self._part.total] <= few
+        ends, chosen = workers.each(self._part.end), is_few[item]
+        self._many, rest = (padded(item, shard.user, rows) for rows in (~chosen, chosen))
         self.groups = [*self._many, *rest]
 
-        many = np.flatnonzero(~few)
+        many = np.flatnonzero(~is_few)
         worker, place = _addressed(many, ends)
         self._most = int(place.max(initial=0)) + 1
         address = np.zeros(self._part.total, np.int64)
@@ -43,7 +45,7 @@ class Titles:
         self._address = tf.constant(address, tf.int32)
         self._own_many = tf.constant(many[worker == workers.rank] - self._part.start, tf.int32)
 
-        rows = np.flatnonzero(few[item])
+        rows = np.flatnonzero(chosen)
         rows = rows[np.argsort(item[rows], kind="stable")]
         worker, place = _addressed(item[rows], ends)
         most = workers.each(place.max(initial=0)).max() + 1
