@@ -49,7 +49,6 @@ SMALL = Dataset(
     ),
 )  # fmt: skip
 KILLS, SOON = 10, 60  # seconds in which a worker has to notice that another is gone
-LEARNING = 0.7  # share of the time in which the workers need each other, cautiously
 WAYS = ((1, 1), (2, 1), (1, 2))  # workers, threads of each
 HERE = "workers are here"  # said by each once all are
 TOLD = "error: train: another worker is gone"
@@ -128,15 +127,18 @@ def wait_for_both(work: Path, workers: list[subprocess.Popen[bytes]]) -> None:
 
 
 def finished(work: Path) -> tuple[float, str]:
-    """Train to the end; return the seconds since both were here, and the figures of the stage."""
+    """Train to the end; return how long the workers learned together, and the stage's figures."""
     workers = start(work)
     wait_for_both(work, workers)
     begin = time.perf_counter()
+    while LEARNED not in log(work, 0).read_text() and workers[0].poll() is None:
+        time.sleep(0.01)
+    took = time.perf_counter() - begin
     ended = [worker.wait() for worker in workers]
     if any(ended):
         raise UserError("\n".join(log(work, index).read_text() for index in (0, 1)))
     figures = work / METRICS / "train.json"
-    return time.perf_counter() - begin, figures.read_text(encoding="utf-8")
+    return took, figures.read_text(encoding="utf-8")
 
 
 def kill(work: Path, after: float, which: int) -> str:
@@ -163,7 +165,7 @@ def kills(number: int) -> dict[str, int]:
         prepare(work, SMALL, Path())
         took, whole = finished(work)
         for _ in range(number):
-            text = kill(work, random.uniform(0, LEARNING) * took, int(random.integers(2)))
+            text = kill(work, random.uniform(0, 0.9) * took, int(random.integers(2)))
             found["told"] += text.count(TOLD) == 1 and "Traceback" not in text
             found["same_figures"] += finished(work)[1] == whole
     return found

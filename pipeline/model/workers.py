@@ -17,11 +17,13 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import UserError
-from pipeline.settings.cluster import Task
+from pipeline.model.rendezvous import meet
+from pipeline.settings.cluster import JOBS, Task
 
 ALONE = Task(0, 1)
 GROUP, KEYS = 2**20, count()  # of an exchange among all workers; TensorFlow's groups are from 1
 SHORT = 2**18  # numbers that a worker sends at once
+CAUSE = re.compile("Collective ops.*")  # the line of a message that tells more than where it was
 NODE = re.compile(r"{{.*?}}")  # with which TensorFlow begins many messages
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LOST = (  # what collective operations raise on the others when a worker is gone
@@ -71,7 +73,11 @@ class Workers:
     def __init__(self, task: Task = ALONE) -> None:
         self.rank, self.number = task
         self._totals = dict[tf.DType, Any]()
-        self._strategy = _strategy() if self.number > 1 else tf.distribute.get_strategy()
+        self._strategy = (
+            tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_resolver())
+            if self.number > 1
+            else tf.distribute.get_strategy()
+        )
 
     @property
     def chief(self) -> bool:
@@ -141,16 +147,18 @@ def joined(task: Task) -> Iterator[Workers]:
     except LOST as error:
         if task.number == 1:
             raise
+        message = NODE.sub("", str(error.message)).strip()
+        said = CAUSE.search(message)
         raise UserError(
             "train: another worker is gone, or cannot be reached. Start all workers again, as many "
             "as you like: training goes on from the last checkpoint. TensorFlow says: "
-            f"{NODE.sub('', str(error.message)).strip().splitlines()[0]}"
+            f"{said[0] if said else message.splitlines()[0]}"
         ) from error
 
 
 def _all_here(task: Task) -> Workers:
-    """Wait for the others; meanwhile a signal ends the process, as no Python code would see it."""
-    print(f"worker {task.rank} of {task.number} waits for the others", flush=True)
+    """Wait for the others; a signal ends the process even while TensorFlow connects them."""
+    meet(_addresses(), task.rank)
     before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     workers = Workers(task)
     workers.wait()
@@ -160,11 +168,16 @@ def _all_here(task: Task) -> Workers:
     return workers
 
 
-def _strategy() -> tf.distribute.Strategy:
-    """Wait for the other workers, and return TensorFlow's strategy for all."""
-    if "TF_CONFIG" in os.environ:
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_Slurm())
+def _addresses() -> list[str]:
+    """Return HOST:PORT of all workers."""
+    jobs = _resolver().cluster_spec().as_dict()
+    return [address for job in JOBS for address in jobs.get(job, [])]
+
+
+def _resolver() -> tf.distribute.cluster_resolver.ClusterResolver:
+    """Return TensorFlow's reading of what this process was told about the workers."""
+    told = "TF_CONFIG" in os.environ
+    return tf.distribute.cluster_resolver.TFConfigClusterResolver() if told else _Slurm()
 
 
 class _Slurm(tf.distribute.cluster_resolver.SlurmClusterResolver):

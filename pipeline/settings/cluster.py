@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 from typing import Any, NamedTuple
 
 from pipeline.errors import UserError
 
 SINGLE, MULTI_WORKER = "single", "multi_worker"
 STRATEGIES = (SINGLE, MULTI_WORKER)
+ADDRESS = re.compile(r"\S+:\d{1,5}")
 JOBS = ("chief", "worker")  # of TF_CONFIG; a chief is the first worker
 SHOWN = (
     '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
@@ -73,16 +75,19 @@ def _task(text: str) -> Task:
     """Read TF_CONFIG."""
     try:
         config: Any = json.loads(text)
-        jobs = {job: list(config.get("cluster", {}).get(job, [])) for job in JOBS}
+        jobs = {job: config.get("cluster", {}).get(job, []) for job in JOBS}
         if not any(jobs.values()):  # TensorFlow takes it for a cluster of one
             return Task(0, 1)
-        kind, index = config["task"]["type"], int(config["task"]["index"])
+        for job, addresses in jobs.items():
+            if isinstance(addresses, str) or not all(map(ADDRESS.fullmatch, addresses)):
+                raise ValueError(f"{job} is no list of HOST:PORT")
+        kind, index = config["task"]["type"], int(str(config["task"]["index"]))  # 1.7 is no index
         if not 0 <= index < len(jobs[kind]):
             raise ValueError(f"there is no {kind} {index}")
         before = len(jobs["chief"]) if kind == "worker" else 0
         return Task(before + index, sum(map(len, jobs.values())))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise UserError(
-            f"TF_CONFIG is not understood ({type(error).__name__}: {error}): {text!r}. "
-            f"It looks like '{SHOWN}'."
+            f"TF_CONFIG is not understood ({reason}): {text!r}. It looks like '{SHOWN}'."
         ) from error

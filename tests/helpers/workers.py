@@ -7,16 +7,19 @@ from benchmarks.process import clusters
 from benchmarks.stages import environment
 
 
+def begin(folder, variables, index):
+    """Start a worker of which a log is written; returns its process."""
+    with (folder / f"worker{index}.log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline.train"], cwd=folder, stdout=log, stderr=log,
+            env=environment() | variables,
+        )  # fmt: skip
+
+
 def start(*folders):
     """Start the workers of a training, each in its folder; returns their processes."""
-    started = []
-    for index, variables in enumerate(clusters(len(folders))):
-        with (folders[index] / f"worker{index}.log").open("w") as log:
-            started.append(subprocess.Popen(
-                [sys.executable, "-m", "pipeline.train"], cwd=folders[index], stdout=log,
-                stderr=log, env=environment() | variables,
-            ))  # fmt: skip
-    return started
+    told = clusters(len(folders))
+    return [begin(folder, told[index], index) for index, folder in enumerate(folders)]
 
 
 def said(folder, index=0):

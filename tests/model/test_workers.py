@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers import exchange
 from helpers.commands import environment, python
-from helpers.workers import said, start, train
+from helpers.workers import begin, said, start, train
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,6 +105,19 @@ def test_when_a_worker_dies_the_other_says_so_and_as_many_as_one_likes_go_on(fol
     assert figures(other)["valid_mse"] == pytest.approx(figures(trained[2])["valid_mse"], rel=0.01)
 
 
+def test_a_worker_waits_until_it_is_stopped_and_one_with_the_same_address_is_refused(folder):
+    own = clusters(2)[1]
+    worker = begin(folder, own, 1)
+    while "worker 1 of 2 waits for 127.0.0.1:" not in said(folder, 1):
+        assert worker.poll() is None, said(folder, 1)
+        time.sleep(0.02)
+    assert begin(folder, own, 2).wait(timeout=SOON) == 1
+    assert "error: train: worker 1 cannot listen on port" in said(folder, 2)
+    worker.terminate()
+    assert worker.wait(timeout=SOON) == 1
+    assert said(folder, 1).strip().splitlines()[-1] == "interrupted"
+
+
 def test_what_workers_send_each_other_arrives_and_adds_up(tmp_path):
     paths = [tmp_path / f"{rank}.npz" for rank in (0, 1)]
     started = [
@@ -173,8 +186,11 @@ def test_this_process_is_the_worker_that_tf_config_or_slurm_names(monkeypatch):
         ("multi_worker", None, "set TF_CONFIG for each worker"),
         ("multi_worker", "{", "TF_CONFIG is not understood"),
         ("multi_worker", '["worker"]', "TF_CONFIG is not understood"),
+        ("multi_worker", WORKERS.replace('["one:1", "two:2"]', '"one:1"'), "no list of HOST:PORT"),
+        ("multi_worker", WORKERS.replace("one:1", "one"), "worker is no list of HOST:PORT"),
         ("multi_worker", WORKERS.replace("1}", "2}"), "there is no worker 2"),
-        ("multi_worker", WORKERS.replace('"worker",', '"evaluator",'), "KeyError: 'evaluator'"),
+        ("multi_worker", WORKERS.replace("1}", "1.7}"), "TF_CONFIG is not understood"),
+        ("multi_worker", WORKERS.replace('"worker",', '"evaluator",'), "it has no 'evaluator'"),
     ],
 )
 def test_what_does_not_say_who_this_is_is_refused(monkeypatch, strategy, config, message):
