@@ -9,7 +9,8 @@ from pipeline.errors import UserError
 
 SINGLE, MULTI_WORKER = "single", "multi_worker"
 STRATEGIES = (SINGLE, MULTI_WORKER)
-ADDRESS = re.compile(r"\S+:\d{1,5}")
+ADDRESS = re.compile(r"\S+:(\d{1,5})")
+PORTS = 2**16
 JOBS = ("chief", "worker")  # of TF_CONFIG; a chief is the first worker
 SHOWN = (
     '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
@@ -79,7 +80,7 @@ def _task(text: str) -> Task:
         if not any(jobs.values()):  # TensorFlow takes it for a cluster of one
             return Task(0, 1)
         for job, addresses in jobs.items():
-            if isinstance(addresses, str) or not all(map(ADDRESS.fullmatch, addresses)):
+            if isinstance(addresses, str) or not all(map(_is_address, addresses)):
                 raise ValueError(f"{job} is no list of HOST:PORT")
         kind, index = config["task"]["type"], int(str(config["task"]["index"]))  # 1.7 is no index
         if not 0 <= index < len(jobs[kind]):
@@ -91,3 +92,8 @@ def _task(text: str) -> Task:
         raise UserError(
             f"TF_CONFIG is not understood ({reason}): {text!r}. It looks like '{SHOWN}'."
         ) from error
+
+
+def _is_address(text: str) -> bool:
+    found = ADDRESS.fullmatch(text)
+    return found is not None and int(found[1]) < PORTS

@@ -188,6 +188,7 @@ def test_this_process_is_the_worker_that_tf_config_or_slurm_names(monkeypatch):
         ("multi_worker", '["worker"]', "TF_CONFIG is not understood"),
         ("multi_worker", WORKERS.replace('["one:1", "two:2"]', '"one:1"'), "no list of HOST:PORT"),
         ("multi_worker", WORKERS.replace("one:1", "one"), "worker is no list of HOST:PORT"),
+        ("multi_worker", WORKERS.replace(":1", ":65536"), "worker is no list of HOST:PORT"),
         ("multi_worker", WORKERS.replace("1}", "2}"), "there is no worker 2"),
         ("multi_worker", WORKERS.replace("1}", "1.7}"), "TF_CONFIG is not understood"),
         ("multi_worker", WORKERS.replace('"worker",', '"evaluator",'), "it has no 'evaluator'"),
