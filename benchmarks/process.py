@@ -67,6 +67,20 @@ def clusters(workers: int) -> list[dict[str, str]]:
     return [{"TF_CONFIG": json.dumps(config)} for config in told]
 
 
+def trainer_log(folder: Path, index: int) -> Path:
+    """Return the file with what a worker of a training prints."""
+    return folder / f"worker{index}.log"
+
+
+def trainer(folder: Path, index: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a worker of a training in a folder, with its log there; return its process."""
+    with trainer_log(folder, index).open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline.train"], cwd=folder, stdout=log, stderr=log,
+            env=environment,
+        )  # fmt: skip
+
+
 @contextlib.contextmanager
 def served(
     module: str, *words: str, health: str, cwd: Path = ROOT, environment: Env = None

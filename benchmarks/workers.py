@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 
 from benchmarks import arguments, readme
 from benchmarks.accuracy import DATASETS, Dataset, prepare
-from benchmarks.process import ROOT, UNIT, clusters, machine
+from benchmarks.process import ROOT, UNIT, clusters, machine, trainer, trainer_log
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.files import replace_json
 from pipeline.paths import METRICS, MODEL, PARAMS
@@ -102,41 +102,34 @@ def trained(work: Path, workers: int, threads: int) -> dict[str, Any]:
 
 
 def start(work: Path) -> list[subprocess.Popen[bytes]]:
-    """Start two workers, each with a log beside the other's; returns their processes."""
-    started = []
-    for index, variables in enumerate(clusters(2)):
-        with log(work, index).open("w") as file:
-            started.append(subprocess.Popen(
-                [sys.executable, "-m", "pipeline.train"], cwd=work, stdout=file, stderr=file,
-                env=os.environ | variables,
-            ))  # fmt: skip
-    return started
+    """Start two workers, and wait until both are here; return their processes.
 
-
-def log(work: Path, index: int) -> Path:
-    """Return the file with what a worker prints."""
-    return work / f"worker{index}.log"
-
-
-def wait_for_both(work: Path, workers: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until both workers are here."""
-    while not all(HERE in log(work, index).read_text() for index in (0, 1)):
-        if any(worker.poll() for worker in workers):
-            raise UserError("\n".join(log(work, index).read_text() for index in (0, 1)))
+    Raises:
+        UserError: one of them failed.
+    """
+    workers = [trainer(work, i, os.environ | told) for i, told in enumerate(clusters(2))]
+    while not all(HERE in text for text in said(work)):
+        if any(process.poll() for process in workers):
+            raise UserError("\n".join(said(work)))
         time.sleep(0.01)
+    return workers
+
+
+def said(work: Path) -> list[str]:
+    """Return what each of two workers has printed."""
+    return [trainer_log(work, index).read_text() for index in (0, 1)]
 
 
 def finished(work: Path) -> tuple[float, str]:
     """Train to the end; return how long the workers learned together, and the stage's figures."""
     workers = start(work)
-    wait_for_both(work, workers)
     begin = time.perf_counter()
-    while LEARNED not in log(work, 0).read_text() and workers[0].poll() is None:
+    while LEARNED not in said(work)[0] and workers[0].poll() is None:
         time.sleep(0.01)
     took = time.perf_counter() - begin
-    ended = [worker.wait() for worker in workers]
+    ended = [process.wait() for process in workers]
     if any(ended):
-        raise UserError("\n".join(log(work, index).read_text() for index in (0, 1)))
+        raise UserError("\n".join(said(work)))
     figures = work / METRICS / "train.json"
     return took, figures.read_text(encoding="utf-8")
 
@@ -144,12 +137,11 @@ def finished(work: Path) -> tuple[float, str]:
 def kill(work: Path, after: float, which: int) -> str:
     """Kill one of two workers some seconds after both are here; return what the other printed."""
     workers = start(work)
-    wait_for_both(work, workers)
     time.sleep(after)
     workers[which].kill()
     began = time.perf_counter()
     status = workers[1 - which].wait(timeout=SOON)
-    took, text = time.perf_counter() - began, log(work, 1 - which).read_text().strip()
+    took, text = time.perf_counter() - began, said(work)[1 - which].strip()
     last = text.splitlines()[-1]
     print(
         f"killed {which} after {after:.1f} s; {took:.1f} s later: {status}, {last[:60]}", flush=True

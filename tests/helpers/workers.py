@@ -1,19 +1,12 @@
 """Workers that train together on this machine, as a user would start them."""
 
-import subprocess
-import sys
-
-from benchmarks.process import clusters
+from benchmarks.process import clusters, trainer, trainer_log
 from benchmarks.stages import environment
 
 
 def begin(folder, variables, index):
     """Start a worker of which a log is written; returns its process."""
-    with (folder / f"worker{index}.log").open("w") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline.train"], cwd=folder, stdout=log, stderr=log,
-            env=environment() | variables,
-        )  # fmt: skip
+    return trainer(folder, index, environment() | variables)
 
 
 def start(*folders):
@@ -24,7 +17,7 @@ def start(*folders):
 
 def said(folder, index=0):
     """What a worker has printed."""
-    return (folder / f"worker{index}.log").read_text()
+    return trainer_log(folder, index).read_text()
 
 
 def train(folder, number):
