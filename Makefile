@@ -12,7 +12,7 @@ repro: clone .venv/installed ## run all stages on the settings in params.yaml, p
 	dvc repro
 	@python -m pipeline.summary
 
-quick: .venv/tested ## the fast tests, in about a minute
+quick: .venv/tested ## the fast tests, in a few minutes
 	pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 test: .venv/tested ## lint, types, layers of imports, all tests (installs their tools and Spark)

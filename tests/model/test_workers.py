@@ -67,6 +67,7 @@ def figures(folder):
     return json.loads((folder / "metrics" / "train.json").read_text())
 
 
+@pytest.mark.slow
 def test_two_workers_draw_what_one_does_and_learn_as_well(trained):
     one, two = (load_draws(f / "models" / "trained" / "draws.npz")[0] for f in trained.values())
     for left, right in zip(one.draws, two.draws, strict=True):
@@ -92,6 +93,7 @@ def kill(folder, dies, sweep):
     return said(folder, 1 - dies).strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_when_a_worker_dies_the_other_says_so_and_as_many_as_one_likes_go_on(folder, trained):
     for dies, sweep in ((0, 10), (1, 30)):
         assert kill(folder, dies, sweep).startswith("error: train: another worker is gone")
@@ -105,6 +107,7 @@ def test_when_a_worker_dies_the_other_says_so_and_as_many_as_one_likes_go_on(fol
     assert figures(other)["valid_mse"] == pytest.approx(figures(trained[2])["valid_mse"], rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_worker_waits_until_it_is_stopped_and_one_with_the_same_address_is_refused(folder):
     own = clusters(2)[1]
     worker = begin(folder, own, 1)
@@ -118,6 +121,7 @@ def test_a_worker_waits_until_it_is_stopped_and_one_with_the_same_address_is_ref
     assert said(folder, 1).strip().splitlines()[-1] == "interrupted"
 
 
+@pytest.mark.slow
 def test_what_workers_send_each_other_arrives_and_adds_up(tmp_path):
     paths = [tmp_path / f"{rank}.npz" for rank in (0, 1)]
     started = [
@@ -143,6 +147,7 @@ def test_what_workers_send_each_other_arrives_and_adds_up(tmp_path):
             assert set(found[f"rows{i}"]) == {*of[0], *of[1]}
 
 
+@pytest.mark.slow
 def test_workers_with_other_settings_are_refused(folder):
     other = folder.parent / "other"
     shutil.copytree(folder, other)
