@@ -21,6 +21,7 @@ from pipeline.tracking.address import shown
 
 if TYPE_CHECKING:
     import mlflow
+    from mlflow.data.dataset import Dataset
 
 LINGER = 40.0  # seconds; longer than a request may take
 
@@ -136,8 +137,7 @@ def _opened(config: Config, model: str | None, resumed: str | None) -> Iterator[
             part: seals.digest(FEATURES / f"{part}.parquet")[:12]
             for part in ("train", "valid", "test")
         }
-        for part, value in digests.items():
-            mlflow.log_input(_dataset(config, part, value), context=part)
+        log_inputs({part: _dataset(config, part, value) for part, value in digests.items()})
         mlflow.set_tags({"dataset": config.dataset.source, "data": digests["train"]})
         if model:
             tag_model(model)
@@ -151,7 +151,21 @@ def tag_model(digest: str) -> None:
     mlflow.set_tag(trained.MODEL_DIGEST, digest)
 
 
-def _dataset(config: Config, part: str, value: str) -> Any:
+def log_inputs(datasets: Mapping[str, "Dataset"]) -> None:
+    """Log the datasets that the open run reads, by the context of each."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    tags = [None] * len(datasets)
+    # MLflow looks for a dataset and adds it if no run had it. This fails if another job of a sweep
+    # adds the same one between the two; at the second attempt it is found.
+    try:
+        mlflow.log_inputs([*datasets.values()], [*datasets], tags)
+    except MlflowException:
+        mlflow.log_inputs([*datasets.values()], [*datasets], tags)
+
+
+def _dataset(config: Config, part: str, value: str) -> "Dataset":
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.data.sources import LocalArtifactDatasetSource
 
