@@ -28,8 +28,8 @@ FEATURES = Features(
     "auto", seed=0, test_share=0.2, valid_share=0.1, min_ratings=2, min_titles_per_value=2
 )
 SETTINGS = {
-    "driver": {"memory": "2g"},
-    "executor": {"memory": "700m"},
+    "driver": {"memory": "2g", "extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"},
+    "executor": {"memory": "700m", "extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"},
     "sql": {"shuffle": {"partitions": 2}},
 }
 
@@ -61,12 +61,14 @@ def dirty(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def called_otherwise(dirty, tmp_path_factory):
-    """The same files, with users called by text and titles by numbers of any size."""
+    """The same files: users called by text, titles by large numbers, lists in another notation."""
     folder = tmp_path_factory.mktemp("called_otherwise")
     for file in dirty.iterdir():
         frame = pd.read_csv(file, dtype=str, keep_default_na=False)
         for column in {"user_id", "Mal ID"} & {*frame}:
             frame[column] = frame[column].map(lambda user: user and f" é{user}")
+        if "Genres" in frame:
+            frame["Genres"] = frame["Genres"].map(lambda genres: str(genres.split(", ")))
         if "anime_id" in frame:
             numbers = pd.to_numeric(frame["anime_id"], errors="coerce")
             frame["anime_id"] = [

@@ -14,7 +14,7 @@ from pipeline.settings.sections import Pyspark, flat
 try:
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 except ImportError as error:
     raise UserError(
         "engine=pyspark needs PySpark and Java 17 or later: "
@@ -70,11 +70,12 @@ class Spark:
 
     def keep(self, rows: ibis.Table) -> ibis.Table:
         """Materialise in Spark's cache."""
-        name = self._view(rows)
+        name, frame = ibis.util.gen_name("rows"), self._frame(rows)
         try:
-            self.session.table(name).cache().count()
+            frame.cache().count()
         except (PySparkException, Py4JError) as error:
             raise UserError(f"Spark: {_reason(error)}") from error
+        frame.createOrReplaceTempView(name)
         return self.backend.table(name)
 
     def numbered(self, rows: ibis.Table) -> ibis.Table:
@@ -84,15 +85,17 @@ class Spark:
     def write(self, rows: ibis.Table, path: Path) -> None:
         """Write one Parquet file."""
         parts = path.with_suffix(".parts")
-        frame = self.session.table(self._view(rows)).coalesce(1)
+        frame = self._frame(rows).coalesce(1)
         frame.write.parquet(str(parts.resolve()), compression="snappy")
         next(parts.glob("part-*.parquet")).rename(path)
         shutil.rmtree(parts)
 
-    def _view(self, rows: ibis.Table) -> str:
-        name = ibis.util.gen_name("rows")
-        self.backend.create_view(name, rows)
-        return name
+    def _frame(self, rows: ibis.Table) -> DataFrame:
+        # A view of Ibis is a text, which Spark parses and analyses again at each use. But it is
+        # with one only that Ibis makes the tables in memory known to Spark.
+        for table in rows.op().find(ibis.expr.operations.InMemoryTable):
+            self.backend.create_view(ibis.util.gen_name("memory"), table.to_expr())
+        return self.session.sql(self.backend.compile(rows))
 
 
 def _reason(error: Exception) -> str:
