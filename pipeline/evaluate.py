@@ -42,7 +42,7 @@ from pipeline.files import (
 )
 from pipeline.files.stage import run_stage
 from pipeline.paths import FEATURES, METRICS, MODEL, PLOTS, REPORT
-from pipeline.plots import without_markup
+from pipeline.plots import png, without_markup
 from pipeline.recommender.grades import gains
 from pipeline.recommender.lists import Lists, load_lists
 from pipeline.recommender.scorer import Scorer
@@ -222,8 +222,9 @@ def main() -> None:
         results.figures.update(noise_floor(METRICS / "download.json"))
         lists = results.figures["ranking"]["catalogue"]
         drawn = pictures.draw(curve, results.tables, lists, scale)
-        page = report.page(config, results.figures, results.tables, drawn, scale, METRICS)
-        logs.log_test(config, results.figures, drawn, page)
+        pngs = {name: png(picture) for name, picture in drawn.items()}
+        page = report.page(config, results.figures, results.tables, pngs, scale, METRICS)
+        logs.log_test(config, results.figures, pngs, page)
         champion.enter(results.tested)
     for name, table in results.tables.items():
         replace_csv(PLOTS / f"{name}.csv", without_markup(table))

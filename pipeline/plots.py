@@ -1,5 +1,7 @@
 """The common style of all pictures."""
 
+import io
+
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
@@ -18,6 +20,13 @@ def canvas(title: str, x: str, y: str, height: float = 4.5) -> tuple[Figure, Axe
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def png(figure: Figure) -> bytes:
+    """Render a picture as PNG."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()
 
 
 def without_markup(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from pipeline.config import check
 from pipeline.errors import UserError
 from pipeline.evaluation import pictures, report
 from pipeline.files import replace_json, rounded
+from pipeline.plots import png
 from pipeline.tables.raw import CATALOGUE_CSV, SCORES_CSV, TEST_CSV
 from pipeline.tracking.runs import describe
 
@@ -53,15 +54,16 @@ def stages(engine, folder, ratings, test=None):
     config = check(OmegaConf.create(compose(SETTINGS)))
     counts = clean.clean(config.dataset, config.clean, engine, raw, cleaned)
     features.features(cleaned, config.features, engine, tables)
-    train(tables, model, "posterior.members=[grades]")
+    train(tables, model)
     results, scale = evaluate.evaluate(config.evaluate, tables, model), read_scale(model)
     curve = pd.DataFrame({"epoch": [1, 2], "train_mse": [1.0, 1.0], "valid_mse": [1.0, 1.0]})
     lists = results.figures["ranking"]["catalogue"]
     drawn = pictures.draw(curve, results.tables, lists, scale)
+    pngs = {name: png(picture) for name, picture in drawn.items()}
     replace_json(folder / "clean.json", counts)
     replace_json(folder / "train.json", {"epochs": 2, "valid_mse": 1.0})
     assert "nan" not in describe(config, results.figures)
-    assert report.page(config, results.figures, results.tables, drawn, scale, folder)
+    assert report.page(config, results.figures, results.tables, pngs, scale, folder)
     replace_json(folder / "evaluate.json", rounded(results.figures))  # refuses what is no number
     return json.loads((folder / "evaluate.json").read_text(encoding="utf-8"))
 

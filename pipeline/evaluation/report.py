@@ -1,7 +1,6 @@
 """metrics/report.html: all results of evaluate on one page that needs no network."""
 
 import base64
-import io
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from pipeline.artifact.scale import Scale
@@ -58,7 +56,7 @@ def page(
     config: Config,
     figures: dict[str, Any],
     tables: dict[str, pd.DataFrame],
-    drawn: dict[str, Figure],
+    pngs: dict[str, bytes],
     scale: Scale,
     metrics: Path,
 ) -> str:
@@ -68,7 +66,7 @@ def page(
         config: all settings.
         figures: contents of metrics/evaluate.json.
         tables: tables of the plots, by name.
-        drawn: pictures, by name.
+        pngs: PNG of each picture, by name.
         scale: the scale of the ratings.
         metrics: folder with clean.json and train.json, the figures of earlier stages.
     """
@@ -86,7 +84,7 @@ def page(
     environment.filters["percents"] = lambda shares: ends(
         [share and 100 * share for share in shares], "{:.1f} %"
     )
-    environment.filters["png"] = _png
+    environment.filters["base64"] = lambda png: base64.b64encode(png).decode("ascii")
     environment.filters["count"] = lambda value: f"{value:,}"
     stages = {name: read_json(metrics / f"{name}.json") for name in ("clean", "train")}
     return environment.get_template("report.html.j2").render(
@@ -98,7 +96,7 @@ def page(
         described=FIGURES,
         undefined=UNDEFINED,
         segments=pd.concat(tables[name] for name in TABLES).to_dict("records"),
-        pictures=[(drawn[name], text) for name, text in PICTURES.items() if name in drawn],
+        pictures=[(pngs[name], text) for name, text in PICTURES.items() if name in pngs],
         lowest_liked=f"{scale.rating(scale.liked):g}",
         max_gain=MAX_GAIN,
         min_ratio=MIN_RATIO,
@@ -108,10 +106,3 @@ def page(
 def _shown(value: float | None, pattern: str) -> str:
     """Write a figure, or that there is none."""
     return "none" if value is None or not math.isfinite(value) else pattern.format(value)
-
-
-def _png(figure: Figure) -> str:
-    """Encode a picture as base64, to embed it in the page."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
-    return base64.b64encode(file.getvalue()).decode("ascii")

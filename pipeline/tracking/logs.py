@@ -4,6 +4,8 @@ MLflow takes seconds to import, so functions import it.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.settings.sections import Config
@@ -71,14 +73,14 @@ def log_lists(gain_power: float, raters_power: float, ndcg: float) -> None:
 
 
 def log_test(
-    config: Config, figures: Mapping[str, Any], pictures: Mapping[str, Any], report: str
+    config: Config, figures: Mapping[str, Any], pngs: Mapping[str, bytes], report: str
 ) -> None:
     """Log the results of evaluate: test_mse, …, baselines, ranking metrics, pictures, the report.
 
     Args:
         config: all settings.
         figures: contents of metrics/evaluate.json.
-        pictures: pictures by name.
+        pngs: PNG of each picture, by name.
         report: HTML of the report.
     """
     import mlflow
@@ -99,5 +101,7 @@ def log_test(
     mlflow.log_metrics({name: value for name, value in logged.items() if value is not None})
     mlflow.log_dict(dict(figures), "evaluate.json")
     mlflow.log_text(report, "report.html")
-    for name, picture in pictures.items():
-        mlflow.log_figure(picture, f"plots/{name}.png")
+    with TemporaryDirectory() as folder:
+        for name, png in pngs.items():
+            Path(folder, f"{name}.png").write_bytes(png)
+        mlflow.log_artifacts(folder, "plots")
