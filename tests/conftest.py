@@ -6,7 +6,7 @@ import shutil
 import pytest
 from helpers.commands import run
 from helpers.tables import planted
-from helpers.training import train
+from helpers.training import ALL_MEMBERS, train
 from hypothesis import settings
 
 from pipeline.paths import ROOT
@@ -73,8 +73,8 @@ def engine():
 
 @pytest.fixture(scope="session")
 def models(features, tmp_path_factory):
-    """A folder of models, trained on ``features``."""
-    return train(features, tmp_path_factory.mktemp("models"))
+    """A folder of models, trained on ``features``, with draws of all kinds of chains."""
+    return train(features, tmp_path_factory.mktemp("models"), ALL_MEMBERS)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.tables import ITEMS
-from helpers.training import model_settings, shard_of, train
+from helpers.training import ALL_MEMBERS, model_settings, shard_of, train
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,7 +190,7 @@ def test_users_have_weights_for_the_configured_crosses(features, tmp_path, cross
 
 
 def test_a_posterior_without_attributes_learns_titles_from_their_ratings_alone(features, tmp_path):
-    chosen = ["posterior.attributes=[]", "posterior.crosses=[]", "posterior.sweeps=40"]
+    chosen = ["posterior.attributes=[]", "posterior.crosses=[]", ALL_MEMBERS]
     rows, rating = read_rows(features, "test")
     predictions = scorer(features, tmp_path, *chosen).predict(rows["user"], rows["item"])
     assert np.mean((predictions - rating) ** 2) < 0.8 * rating.var()

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from helpers.training import train
+from helpers.training import ALL_MEMBERS, train
 
 from pipeline.artifact.scale import Scale
 from pipeline.evaluation import segments
@@ -32,7 +32,7 @@ def other(request, features, tmp_path_factory):
         place = table.column_names.index(column)
         pq.write_table(table.set_column(place, column, scaled), path)
     ends = [f"dataset.min_rating={factor}", f"dataset.max_rating={10 * factor}"]
-    model = train(folder, tmp_path_factory.mktemp("model"), *ends)
+    model = train(folder, tmp_path_factory.mktemp("model"), ALL_MEMBERS, *ends)
     return factor, folder, Recommender(model)
 
 
