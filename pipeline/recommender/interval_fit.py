@@ -6,7 +6,6 @@ Numbers in parentheses are those of the equations in docs/model.md.
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.linear_model import QuantileRegressor
 
 from pipeline.arrays import Array, Floats
 from pipeline.artifact.intervals import Intervals
@@ -31,6 +30,8 @@ def fit_coefficients(tails: Array, rating: Floats, scale: Scale, known: Known) -
         scale: the scale of the ratings.
         known: what the level depends on.
     """
+    from sklearn.linear_model import QuantileRegressor  # takes a second, and not all workers fit
+
     step = -(-len(rating) // ROWS)
     above, rows = complete(tails[::step]), np.arange(len(rating[::step]))
     grade = scale.grade(rating[::step])

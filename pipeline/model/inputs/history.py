@@ -63,7 +63,9 @@ def right_singular(
     """Approximate the largest singular values of a matrix, and their right singular vectors.
 
     Randomised subspace iteration (Halko et al. 2011, algorithm 4.4) on the product of the matrix
-    with itself, which is a sum over workers: none needs the rows of another.
+    with itself, which is a sum over workers: none needs the rows of another. Between iterations the
+    basis need not be orthogonal, and LU takes a quarter of the time (Li et al. 2017, arXiv
+    1412.3510).
 
     Args:
         rows: the rows of one worker: float32 [n, titles].
@@ -80,7 +82,7 @@ def right_singular(
     random = np.random.default_rng(seed)
     basis = random.normal(size=(titles, min(number + MORE, titles))).astype(np.float32)
     for _ in range(ITERATIONS):
-        basis, _ = linalg.qr(basis, mode="economic", overwrite_a=True, check_finite=False)
+        basis, _ = linalg.lu(basis, permute_l=True, overwrite_a=True, check_finite=False)
         basis = workers.total(rows.T @ (rows @ basis))
     basis, _ = linalg.qr(basis, mode="economic", overwrite_a=True, check_finite=False)
     image = rows @ basis

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.model.network.optimizers import summed_by_row
-from pipeline.model.workers import Workers, total
+from pipeline.model.workers import Workers, totals
 
 BASE = 4096  # float32 has all whole numbers up to its square, so two of them give any row exactly
 
@@ -35,13 +35,8 @@ class Exchange:
         """
         if self.alone:
             return gradients
-        packed = [self._packed(gradient) for gradient in gradients]
-        summed = total(tf.concat([tf.reshape(values, [-1]) for values in packed], 0))
-        parts = tf.split(summed, [values.shape.num_elements() for values in packed])
-        return [
-            self._unpacked(gradient, tf.reshape(part, values.shape))
-            for gradient, part, values in zip(gradients, parts, packed, strict=True)
-        ]
+        summed = totals([self._packed(gradient) for gradient in gradients])
+        return [self._unpacked(*pair) for pair in zip(gradients, summed, strict=True)]
 
     def _as_rows(self, gradient: tf.IndexedSlices) -> bool:
         """Whether the rows of a batch are fewer numbers than the table."""

@@ -19,13 +19,11 @@ from pipeline.artifact.scale import Scale
 from pipeline.model.distributions import Random, normal_draw
 from pipeline.model.posterior.algebra import evidence
 from pipeline.model.posterior.ordered_probit import Grades, expected
-from pipeline.model.posterior.padded import Padded, of_each
+from pipeline.model.posterior.padded import Padded, of_each, places
 from pipeline.model.posterior.prior import Side
 from pipeline.model.posterior.ratings import Ratings
 from pipeline.model.shard import Part
-from pipeline.model.workers import Workers, total
-
-CHUNK = 512  # titles drawn at once
+from pipeline.model.workers import Workers, total, totals
 
 
 class Chain:
@@ -68,6 +66,9 @@ class Chain:
             )
         )
         self.by_user, self.by_item = data.by_user, data.by_item
+        self.place_by_user, self.place_by_item = (
+            places(groups, self.n) for groups in (data.by_user, data.by_item.groups)
+        )
         self.cold, self.crossed = tf.constant(data.cold), tf.constant(data.crosses)
         start = np.zeros((shard.titles.total, widths[1]), np.float32)
         start[:, :embedding] = np.random.default_rng(seed).normal(0, 0.1, (len(start), embedding))
@@ -99,6 +100,7 @@ class Chain:
             self.latent.assign(tf.concat([latent, [0.0]], 0))
         self._draw_users()
         self._draw_titles()
+        self._draw_priors()
         residual = (self.latent - self.fitted)[: self.n]
         residual -= self._draw_intercept(residual)
         self._draw_noise(residual**2)
@@ -138,7 +140,7 @@ class Chain:
         return tf.concat([embedding, ones], 1) if self.layout.wide else embedding
 
     def _draw_users(self) -> None:
-        """Draw the weights of each user from their posterior, then the prior."""
+        """Draw the weights of each user from their posterior."""
         side, design = self.users, self._item_design(self.titles)
         bias, mean = self._item_bias(self.titles), side.expected()
         pull = tf.matmul(mean, side.precision)
@@ -153,38 +155,45 @@ class Chain:
             precision, moment = precision + side.precision, moment + tf.gather(pull, user)
             weights = normal_draw(precision, moment, tf.gather(normal, user))
             fitted = tf.linalg.matvec(factors, weights) + other_terms
-            return weights, user, tf.reshape(fitted, [-1]), tf.reshape(group.index, [-1])
+            return weights, user, tf.reshape(fitted, [-1])
 
-        weights, users, fitted, rows = of_each(self.by_user, draw)
+        weights, users, fitted = of_each(self.by_user, draw)
         side.weights.assign(mean)  # a user without ratings keeps the prior mean
         side.weights.scatter_nd_update(users[:, None], weights)
-        self.fitted.scatter_nd_update(rows[:, None], fitted)
-        side.draw_prior(self.random)
+        self.fitted.assign(tf.gather(fitted, self.place_by_user))
 
     def _draw_titles(self) -> None:
-        """Draw the weights of each title from their posterior, then the prior."""
+        """Draw the weights of each title from their posterior."""
         side, design, before = self.items, self._user_design(), self.titles.read_value()
         start, end, titles = side.part
-        residual = self.latent - self.fitted
-        precision, moment = self.by_item.evidence(design, residual, before, self.noise)
         mean = side.expected()
-        moment += tf.matmul(mean, side.precision)
+        pull = tf.matmul(mean, side.precision)
         normal = self.random.normal_rows(side.part, mean.shape[1])
-        chunks = [slice(i, i + CHUNK) for i in range(0, side.part.size, CHUNK)]
-        drawn = [normal_draw(precision[i] + side.precision, moment[i], normal[i]) for i in chunks]
-        side.weights.assign(tf.where(side.rated > 0, tf.concat(drawn, 0), mean))
-        after = total(tf.pad(side.weights, [[start, titles - end], [0, 0]]))
-        self.titles.assign(after)
 
-        def fit(group: Padded) -> tuple[tf.Tensor, ...]:
-            change = tf.gather(after - before, group.entity)
+        def draw(precision: tf.Tensor, moment: tf.Tensor, title: tf.Tensor) -> tf.Tensor:
+            precision, moment = precision + side.precision, moment + tf.gather(pull, title)
+            return normal_draw(precision, moment, tf.gather(normal, title))
+
+        residual = self.latent - self.fitted
+        drawn, index = self.by_item.drawn(design, residual, before, self.noise, draw)
+        side.weights.assign(mean)
+        side.weights.scatter_nd_update(index[:, None], drawn)
+        self.titles.assign(total(tf.pad(side.weights, [[start, titles - end], [0, 0]])))
+        changes = self.titles - before
+
+        def fit(group: Padded) -> tuple[tf.Tensor]:
+            change = tf.gather(changes, group.entity)
             change = tf.linalg.matvec(tf.gather(design, group.other), change) * group.present
-            fitted = tf.gather(self.fitted, group.index) + change
-            return tf.reshape(fitted, [-1]), tf.reshape(group.index, [-1])
+            return (tf.reshape(change, [-1]),)
 
-        fitted, rows = of_each(self.by_item.groups, fit)
-        self.fitted.scatter_nd_update(rows[:, None], fitted)
-        side.draw_prior(self.random)
+        (change,) = of_each(self.by_item.groups, fit)
+        self.fitted.assign_add(tf.gather(change, self.place_by_item))
+
+    def _draw_priors(self) -> None:
+        """Draw the priors of users and titles, given the weights."""
+        sums = totals([*self.users.sums(), *self.items.sums()])
+        self.users.draw_prior(self.random, *sums[:2])
+        self.items.draw_prior(self.random, *sums[2:])
 
     def _draw_intercept(self, residual: tf.Tensor) -> tf.Tensor:
         """Draw ``w0`` from its normal posterior, under a flat prior; return its change."""

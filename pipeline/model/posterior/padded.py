@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from pipeline.arrays import Array, Ints
 
-RATINGS = 40_000  # per group, padding included: bounds memory, and gathered weights stay in cache
+RATINGS = 10_000, 40_000  # per group, padding included: gathered weights stay in cache
+GROUPS = 50  # of many ratings, which are larger instead: more would take longer to trace
 SLACK = 1.2  # most ratings of an entity in a group over the fewest: bounds the padding
 
 ABREAST = 4  # groups worked on in parallel: more would only take memory
@@ -66,7 +67,7 @@ def padded(entity: Ints, other: Ints, chosen: Array | None = None) -> list[Padde
     order = order if chosen is None else order[chosen[order]]
     ids, start, count = np.unique(entity[order], return_index=True, return_counts=True)
     groups = list[Padded]()
-    for rows in _similar(count):
+    for rows in _similar(count, int(np.clip(n // GROUPS, *RATINGS))):
         steps = np.arange(count[rows].max(initial=0))
         present = steps < count[rows][:, None]
         index = order[np.where(present, start[rows][:, None] + steps, 0)]
@@ -80,8 +81,24 @@ def padded(entity: Ints, other: Ints, chosen: Array | None = None) -> list[Padde
     return groups
 
 
-def _similar(count: Ints) -> Iterator[Ints]:
-    """Split entities with ``count`` ratings [n] into groups of similar counts: indices [b] each."""
+def places(groups: list[Padded], n: int) -> tf.Tensor:
+    """Return the place of each of n ratings among those of all groups: int32 [n + 1].
+
+    The last one is the place of padding, if there is any.
+    """
+    index = np.concatenate([group.index.numpy().ravel() for group in groups])
+    place = np.zeros(n + 1, np.int32)
+    place[index] = np.arange(len(index))
+    return tf.constant(place)
+
+
+def _similar(count: Ints, size: int) -> Iterator[Ints]:
+    """Split entities into groups of similar numbers of ratings: indices [b] each.
+
+    Args:
+        count: ratings of each entity [n].
+        size: most ratings of a group, padding included, if it has more than one entity.
+    """
     by_count, first = np.argsort(count, kind="stable"), 0
     if not len(count):
         yield by_count
@@ -89,6 +106,6 @@ def _similar(count: Ints) -> Iterator[Ints]:
         fewest = count[by_count[first]]
         most = max(fewest * SLACK, fewest + 4)
         end = first + int(np.searchsorted(count[by_count[first:]], most, side="right"))
-        end = min(end, first + max(1, RATINGS // int(count[by_count[end - 1]])))
+        end = min(end, first + max(1, size // int(count[by_count[end - 1]])))
         yield by_count[first:end]
         first = end

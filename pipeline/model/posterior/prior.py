@@ -13,7 +13,7 @@ from pipeline.model.distributions import Random
 from pipeline.model.inputs.attributes import Description
 from pipeline.model.posterior.algebra import inner
 from pipeline.model.shard import Part
-from pipeline.model.workers import Workers, total
+from pipeline.model.workers import Workers
 
 START = 15.0  # initial prior precision of embeddings: low, so that they grow
 FREE = 1e-3  # shrinkage of the constant: next to none
@@ -58,36 +58,47 @@ class Side:
         """(5): return the prior mean of the weights: float32 [n, width]."""
         return tf.matmul(self.columns, self.map)
 
-    def draw_prior(self, random: Random) -> None:
-        """Sample map, precision (normal-Wishart) and shrinkage, given the weights."""
+    def sums(self) -> list[tf.Tensor]:
+        """Return all that the weights of this part say of the prior, whose sum over all counts.
+
+        Returns:
+            Products of the columns and the weights [columns, width], and of the weights with
+            themselves [width, width].
+        """
+        weights = self.weights * self.rated
+        return [inner(self.columns, weights), inner(weights, weights)]
+
+    def draw_prior(self, random: Random, moment: tf.Tensor, squares: tf.Tensor) -> None:
+        """Sample map, precision (normal-Wishart) and shrinkage, given the ``sums`` of all parts."""
         sizes = [end - start for start, end in self.groups]
         shrink = tf.repeat(self.shrink, sizes)
-        self._draw_map(shrink, random)
-        self._draw_precision(shrink, random)
+        self._draw_map(shrink, moment, random)
+        self._draw_precision(shrink, moment, squares, random)
         self._draw_shrinkage(sizes, random)
 
-    def _draw_map(self, shrink: tf.Tensor, random: Random) -> None:
+    def _draw_map(self, shrink: tf.Tensor, moment: tf.Tensor, random: Random) -> None:
         """Sample the map: a ridge regression of the weights, with the shrinkage of each column."""
         root = tf.linalg.cholesky(self.gram + tf.linalg.diag(shrink))
         noise = random.rows(self.precision, self.columns.shape[1])
-        moment = total(inner(self.columns, self.weights * self.rated))
         mean = tf.linalg.cholesky_solve(root, moment)
         self.map.assign(mean + tf.linalg.triangular_solve(root, noise, adjoint=True))
 
-    def _draw_precision(self, shrink: tf.Tensor, random: Random) -> None:
+    def _draw_precision(
+        self, shrink: tf.Tensor, moment: tf.Tensor, squares: tf.Tensor, random: Random
+    ) -> None:
         """Sample the precision around the prior mean from its Wishart distribution."""
         n_columns, width = self.map.shape
-        residual = (self.weights - self.expected()) * self.rated
-        scatter = total(inner(residual, residual)) + 0.1 * tf.eye(width)
-        scatter += inner(self.map * shrink[:, None], self.map)
+        gram = tf.matmul(self.gram + tf.linalg.diag(shrink), self.map)
+        cross = tf.matmul(self.map, moment, transpose_a=True)
+        # (W - XM)ᵀ(W - XM) + Mᵀ diag(shrink) M
+        scatter = squares - cross - tf.transpose(cross)
+        scatter += tf.matmul(self.map, gram, transpose_a=True) + 0.1 * tf.eye(width)
         self.precision.assign(random.wishart(scatter, self.n_rated + width + 1 + n_columns))
 
     def _draw_shrinkage(self, sizes: list[int], random: Random) -> None:
         """Sample the shrinkage of each group from its gamma distribution; FREE stays."""
         width = self.weights.shape[1]
         squares = tf.reduce_sum(tf.matmul(self.map, self.precision) * self.map, 1)
-        shrinks = [
-            random.gamma((n * width + 1.0) / 2, (tf.reduce_sum(squares[start:end]) + 1) / 2)
-            for n, (start, end) in zip(sizes[:-1], self.groups[:-1], strict=True)
-        ]
-        self.shrink.assign(tf.stack([*shrinks, FREE]))
+        sums = tf.stack([tf.reduce_sum(part) for part in tf.split(squares, sizes)])[:-1]
+        shape = np.array([n * width + 1.0 for n in sizes[:-1]], np.float32) / 2
+        self.shrink.assign(tf.concat([random.gamma(shape, (sums + 1) / 2), [FREE]], 0))

@@ -1,9 +1,11 @@
 """What the ratings of all workers say of the weights of titles.
 
 Each worker draws some of the titles, and the others send it what their ratings say of these: sums,
-width × (width + 1) numbers for a title. Of a title with few ratings they send the ratings, width +
-2 numbers each, which are summed on arrival.
+about width² / 2 numbers for a title. Of a title with few ratings they send the ratings, width + 2
+numbers each, which are summed on arrival.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +17,9 @@ from pipeline.model.shard import Shard
 from pipeline.model.workers import Workers, exchange
 
 AT_ONCE = 1024  # titles whose sums travel in one message: bounds its size
+CHUNK = 512  # titles drawn at once
+
+Draw = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class Titles:
@@ -22,8 +27,8 @@ class Titles:
 
     Args:
         shard: the rows of the worker.
-        few: most ratings of a title that travel themselves; its embedding's width, for about as
-            many numbers as the sums.
+        few: most ratings of a title that travel themselves; at its embedding's width two workers
+            send about as many numbers as the sums have.
         workers: the workers.
 
     Attributes:
@@ -56,19 +61,22 @@ class Titles:
         title = workers.each(sent[2])[:, workers.rank].ravel()
         self._few = padded(title - self._part.start, title, title >= 0)
 
-    def evidence(
-        self, design: tf.Tensor, residual: tf.Tensor, before: tf.Tensor, noise: tf.Tensor
-    ) -> list[tf.Tensor]:
-        """Sum over all workers what the ratings say of this worker's part of the titles.
+    def drawn(
+        self, design: tf.Tensor, residual: tf.Tensor, before: tf.Tensor, noise: tf.Tensor,
+        draw: Draw,
+    ) -> list[tf.Tensor]:  # fmt: skip
+        """Draw this worker's part of the titles, as far as they have ratings.
 
         Args:
             design: factors of the weights of titles: float32 [users, width].
             residual: of each rating, with the current weights of titles: float32 [rows + 1].
             before: these weights: float32 [titles, width].
             noise: noise precision of each user: float32 [users].
+            draw: takes what the ratings of all workers say of some titles, precision [b, width,
+                width] and moment [b, width], and the titles [b]; returns their weights [b, width].
 
         Returns:
-            Precision [n, width, width] and moment [n, width], without the prior.
+            Weights [n, width] and titles of the part [n].
         """
         factors = tf.gather(design, self._user)
         target = tf.reduce_sum(factors * tf.gather(before, self._title), 2)
@@ -80,7 +88,8 @@ class Titles:
 
         def of_few(group: Padded) -> tuple[tf.Tensor, ...]:
             ratings = tf.gather(arrived, group.index)
-            return *evidence(ratings[..., :-2], ratings[..., -2], ratings[..., -1]), group.entity
+            sums = evidence(ratings[..., :-2], ratings[..., -2], ratings[..., -1])
+            return draw(*sums, group.entity), group.entity
 
         def of_many(group: Padded) -> tuple[tf.Tensor, ...]:
             factors = tf.gather(design, group.other)
@@ -89,24 +98,32 @@ class Titles:
             weight = tf.gather(noise, group.other) * group.present
             return *evidence(factors, target, weight), tf.gather(self._address, group.entity)
 
-        *few, titles = of_each(self._few, of_few)
-        *many, address = of_each(self._many, of_many)
-        index, size = tf.concat([titles, self._own_many], 0)[:, None], self._part.size
-        return [
-            tf.scatter_nd(
-                index, tf.concat([left, self._summed(address, right)], 0), [size, *right.shape[1:]]
-            )
-            for left, right in zip(few, many, strict=True)
-        ]
+        weights, titles = of_each(self._few, of_few)
+        precision, moment = self._summed(*of_each(self._many, of_many))
+        chunks = [slice(i, i + CHUNK) for i in range(0, max(len(self._own_many), 1), CHUNK)]
+        drawn = [draw(precision[i], moment[i], self._own_many[i]) for i in chunks]
+        return [tf.concat([weights, *drawn], 0), tf.concat([titles, self._own_many], 0)]
 
-    def _summed(self, address: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    def _summed(
+        self, precision: tf.Tensor, moment: tf.Tensor, address: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Send sums for titles to who draws these; return the sums of all for its own ones."""
-        shape, number = values.shape[1:], self._number
-        values = tf.scatter_nd(address[:, None], values, [number * self._most, *shape])
-        values = tf.reshape(values, [number, self._most, *shape])
+        size, number, width = len(self._own_many), self._number, moment.shape[1]
+        if number == 1:
+            place = tf.math.invert_permutation(address)
+            return tf.gather(precision, place), tf.gather(moment, place)
+        half = np.flatnonzero(np.tri(width).ravel())  # the rest of a precision is its mirror image
+        packed = tf.gather(tf.reshape(precision, [-1, width**2]), half, axis=1)
+        packed = tf.concat([packed, moment], 1)
+        sent = tf.scatter_nd(address[:, None], packed, [number * self._most, packed.shape[1]])
+        sent = tf.reshape(sent, [number, self._most, packed.shape[1]])
         starts = range(0, self._most, AT_ONCE)
-        parts = [exchange(values[:, start : start + AT_ONCE]) for start in starts]
-        return tf.reduce_sum(tf.concat(parts, 1), 0)[: len(self._own_many)]
+        parts = [exchange(sent[:, start : start + AT_ONCE]) for start in starts]
+        summed = tf.reduce_sum(tf.concat(parts, 1), 0)[:size]
+        place = np.zeros((width, width), np.int32)
+        place[np.tril_indices(width)] = np.arange(len(half))
+        place = np.maximum(place, place.T)
+        return tf.gather(summed, place, axis=1), summed[:, len(half) :]
 
 
 def _addressed(title: Ints, ends: Ints) -> tuple[Ints, Ints]:
