@@ -26,7 +26,7 @@ NEUTRAL = {  # modules that cannot change what a stage writes, and why
 }
 SLOW = {
     "alembic", "cornac", "ibis", "kagglehub", "keras", "mlflow", "numpy", "optuna", "pandas",
-    "pooch", "pyarrow", "pytrec_eval", "requests", "rich", "sqlalchemy", "tensorflow",
+    "pooch", "pyarrow", "pytrec_eval", "requests", "rich", "sklearn", "sqlalchemy", "tensorflow",
 }  # fmt: skip
 GRAPH = grimp.build_graph("pipeline", cache_dir=None)
 
