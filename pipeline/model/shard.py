@@ -13,7 +13,7 @@ from pipeline.model.workers import Workers
 from pipeline.tables.entities import Entities, read_items
 from pipeline.tables.rows import Pairs, read_pairs, read_watched
 
-PER_USER = 20  # ratings that take as long as what a user takes whatever their ratings
+EACH = 20  # ratings that take as long as what a user, or title, takes whatever their ratings
 
 
 class Part(NamedTuple):
@@ -99,8 +99,8 @@ def read_shard(features: Path, step: float, workers: Workers) -> Shard:
     items = read_items(features / "items.parquet")
     counted = [_counts(features, name) for name in ("user", "item")]
     counts = counted[0][: np.count_nonzero(counted[0]) + 1]
-    users = divide(counts, workers.number, PER_USER)[workers.rank]
-    titles = divide(np.zeros(items.n_trained + 1, np.int64), workers.number, 1)[workers.rank]
+    rated = counts, counted[1][: items.n_trained + 1]
+    users, titles = (divide(of, workers.number, EACH)[workers.rank] for of in rated)
     own = (users.start, users.end)
     pairs, rating = read_pairs(features, "train", own)
     watched = read_watched(features, own)

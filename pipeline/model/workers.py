@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.arrays import Array
 from pipeline.errors import UserError
 from pipeline.model.rendezvous import meet
 from pipeline.settings.cluster import JOBS, Task
@@ -35,20 +36,44 @@ LOST = (  # what collective operations raise on the others when a worker is gone
 
 def total(values: tf.Tensor) -> tf.Tensor:
     """Sum a tensor over all workers, in a function that ``Workers.run`` runs: the same shape."""
-    context, size = tf.distribute.get_replica_context(), values.shape.num_elements()
-    number = context.num_replicas_in_sync
-    if size is not None and (number - 1) * size <= SHORT:  # one message, not twice around a ring
-        return tf.reduce_sum(exchange(tf.repeat(values[None], number, 0)), 0)
+    if is_short([values]):
+        return tf.reduce_sum(gathered([values])[0], 0)
+    context = tf.distribute.get_replica_context()
     return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))
 
 
 def totals(values: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Sum tensors of one dtype over all workers, as ``total`` does, but in one message."""
-    if tf.distribute.get_replica_context().num_replicas_in_sync == 1:
-        return values
-    summed = total(tf.concat([tf.reshape(each, [-1]) for each in values], 0))
-    parts = tf.split(summed, [each.shape.num_elements() for each in values])
-    return [tf.reshape(part, each.shape) for part, each in zip(parts, values, strict=True)]
+    """Sum tensors of one dtype and known shapes, as ``total`` does, but in one message."""
+    shapes = [each.shape for each in values]
+    return _split(total(_flat(values)), shapes) if values else []
+
+
+def is_short(values: list[tf.Tensor]) -> bool:
+    """Whether it takes less time to send all workers all numbers than the sums around a ring."""
+    others = tf.distribute.get_replica_context().num_replicas_in_sync - 1
+    sizes = [each.shape.num_elements() for each in values]
+    return None not in sizes and others * sum(sizes) <= SHORT
+
+
+def gathered(values: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Collect tensors of one dtype and known shapes from all workers: [workers, ...] each.
+
+    They travel in one message.
+    """
+    number = tf.distribute.get_replica_context().num_replicas_in_sync
+    shapes = [[number, *each.shape] for each in values]
+    return _split(exchange(tf.repeat(_flat(values)[None], number, 0)), shapes) if values else []
+
+
+def _flat(values: list[tf.Tensor]) -> tf.Tensor:
+    return tf.concat([tf.reshape(each, [-1]) for each in values], 0)
+
+
+def _split(flat: tf.Tensor, shapes: list[Any]) -> list[tf.Tensor]:
+    """Undo ``_flat``, in the last dimension."""
+    lead = int(np.prod(flat.shape[:-1]))
+    sizes = [int(np.prod(shape)) // lead for shape in shapes]
+    return [tf.reshape(x, s) for x, s in zip(tf.split(flat, sizes, -1), shapes, strict=True)]
 
 
 def exchange(values: tf.Tensor) -> tf.Tensor:
@@ -118,6 +143,10 @@ class Workers:
         all_values = np.zeros((self.number, *np.shape(values)), np.asarray(values).dtype)
         all_values[self.rank] = values
         return self.total(all_values)
+
+    def exchange(self, values: Array) -> Array:
+        """Send each worker its part of an array, as ``exchange`` does: [workers, ...]."""
+        return self.compiled(exchange)(tf.constant(values)).numpy()
 
     def wait(self) -> None:
         """Wait until all workers are here."""

@@ -31,10 +31,13 @@ def main(path):
             tf.IndexedSlices(tf.constant(values), tf.constant(of[rank]), tf.constant(table))
             for values, of, table in zip(rows, INDICES, TABLES, strict=True)
         ]
-        dense, *tables = workers.compiled(lambda: gradients([tf.constant(weights), *sparse]))()
+        dense, *tables = workers.compiled(
+            lambda: gradients([tf.constant(weights), *sparse], [])[0]
+        )()
         sums = workers.compiled(lambda: [total(tf.fill([n], rank + 1.0)) for n in (3, LONG)])()
         np.savez(
             path, dense=dense, each=workers.each(np.array([rank, 7])),
+            exchanged=workers.exchange(np.array([[rank, to] for to in (0, 1)])),
             short=sums[0], long=sums[1],
             **{f"values{i}": table.values for i, table in enumerate(tables)},
             **{f"rows{i}": table.indices for i, table in enumerate(tables)},

@@ -3,15 +3,13 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 from helpers import exchange
-from helpers.commands import environment, python
-from helpers.workers import begin, said, start, train
+from helpers.commands import python
+from helpers.workers import begin, each, said, start, train
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,7 +71,7 @@ def test_two_workers_draw_what_one_does_and_learn_as_well(trained):
     for left, right in zip(one.draws, two.draws, strict=True):
         for name in ("users", "items"):
             difference = np.abs(getattr(left, name) - getattr(right, name))
-            assert difference.max() < 0.02, "only rounding differs"
+            assert difference.mean() < 0.002, "only rounding differs, which each sweep amplifies"
     assert np.abs(one.draws[0].users - one.draws[1].users).mean() > 0.05
     valid_mse = [figures(folder)["valid_mse"] for folder in trained.values()]
     assert valid_mse[1] == pytest.approx(valid_mse[0], rel=0.01)
@@ -123,28 +121,20 @@ def test_a_worker_waits_until_it_is_stopped_and_one_with_the_same_address_is_ref
 
 @pytest.mark.slow
 def test_what_workers_send_each_other_arrives_and_adds_up(tmp_path):
-    paths = [tmp_path / f"{rank}.npz" for rank in (0, 1)]
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "helpers.exchange", paths[rank]], cwd=ROOT / "tests",
-            env=environment() | variables | {"PYTHONPATH": str(ROOT)},
-        )
-        for rank, variables in enumerate(clusters(2))
-    ]  # fmt: skip
-    assert [process.wait(timeout=SOON) for process in started] == [0, 0]
     gradients = [exchange.sent(rank) for rank in (0, 1)]
-    for found in map(np.load, paths):
+    for rank, found in enumerate(map(np.load, each("helpers.exchange", tmp_path, number=2))):
         assert found["dense"] == pytest.approx(gradients[0][0] + gradients[1][0])
         assert found["each"].tolist() == [[0, 7], [1, 7]]
+        assert found["exchanged"].tolist() == [[0, rank], [1, rank]]
         assert found["short"].tolist() == [3, 3, 3]
         assert found["long"].tolist() == [3] * exchange.LONG
         for i, (table, of) in enumerate(zip(exchange.TABLES, exchange.INDICES, strict=True)):
             expected, sums = np.zeros((2, *table), "float32")
-            for rank in (0, 1):
-                np.add.at(expected, of[rank], gradients[rank][1 + i])
+            for of_worker, sent in zip(of, gradients, strict=True):
+                np.add.at(expected, of_worker, sent[1 + i])
             np.add.at(sums, found[f"rows{i}"], found[f"values{i}"])
             assert sums == pytest.approx(expected)
-            assert set(found[f"rows{i}"]) == {*of[0], *of[1]}
+            assert {*found[f"rows{i}"]} == ({*of[0], *of[1], 0} if i else {0, 1, 2, 3})
 
 
 @pytest.mark.slow

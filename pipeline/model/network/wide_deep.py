@@ -98,30 +98,28 @@ class WideDeep(keras.Model):
         self,
         rows: dict[str, tf.Tensor],
         ratings: tf.Tensor,
-        total: Callable[[list[Any]], list[Any]],
-    ) -> tuple[list[Any], tf.Tensor, tf.Tensor]:
+        total: Callable[[list[Any], list[Any]], tuple[list[Any], list[Any]]],
+    ) -> tuple[list[Any], tf.Tensor]:
         """Differentiate the loss (11) of the batches of all workers.
 
         Args:
             rows, ratings: the batch of this worker.
-            total: sums gradients over the workers.
+            total: sums gradients over the workers, except for those of users' tables.
 
         Returns:
-            The gradient of each of ``trainable_variables``, for the sum over rows; the number of
-            rows, and the sum of their squared errors: float32 [].
+            The gradient of each of ``trainable_variables``, for the sum over rows, and the sum of
+            their squared errors: float32 [].
         """
         with tf.GradientTape() as tape:
             loss, error = self.loss_of(rows, ratings)
-        variables, number = self.trainable_variables, tf.cast(tf.size(ratings), tf.float32)
-        gradients = tape.gradient(loss, variables)
-        own = {id(table) for table in self.tables_of_users}
-        shared = [i for i, variable in enumerate(variables) if id(variable) not in own]
-        *summed, number, error = total([*(gradients[i] for i in shared), number, error])
-        for i, gradient in zip(shared, summed, strict=True):
-            gradients[i] = gradient
-        return gradients, number, error
+        variables, tables = self.trainable_variables, self.tables_of_users
+        shared = [v for v in variables if all(v is not table for table in tables)]
+        own, gradients = tape.gradient(loss, [tables, shared])
+        (*summed, error), own = total([*gradients, error], own)
+        of = {id(v): g for v, g in zip([*shared, *tables], [*summed, *own], strict=True)}
+        return [of[id(variable)] for variable in variables], error
 
-    def descend(self, gradients: list[Any], number: tf.Tensor) -> None:
+    def descend(self, gradients: list[Any], number: float) -> None:
         """Take one joint step against the mean gradient of ``number`` rows."""
         of = {id(v): g for v, g in zip(self.trainable_variables, gradients, strict=True)}
         for optimizer, variables in zip(self.optimizers, self.groups, strict=True):

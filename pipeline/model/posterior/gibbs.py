@@ -103,8 +103,7 @@ class Chain:
         self._draw_priors()
         residual = (self.latent - self.fitted)[: self.n]
         residual -= self._draw_intercept(residual)
-        self._draw_noise(residual**2)
-        return total(tf.reduce_sum(residual**2)) / self.rows.total
+        return self._draw_noise(residual**2) / self.rows.total
 
     def predict(self, user: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
         """(2): predict the ratings of pairs with the current weights, in steps: float32 [n].
@@ -165,7 +164,6 @@ class Chain:
     def _draw_titles(self) -> None:
         """Draw the weights of each title from their posterior."""
         side, design, before = self.items, self._user_design(), self.titles.read_value()
-        start, end, titles = side.part
         mean = side.expected()
         pull = tf.matmul(mean, side.precision)
         normal = self.random.normal_rows(side.part, mean.shape[1])
@@ -178,7 +176,7 @@ class Chain:
         drawn, index = self.by_item.drawn(design, residual, before, self.noise, draw)
         side.weights.assign(mean)
         side.weights.scatter_nd_update(index[:, None], drawn)
-        self.titles.assign(total(tf.pad(side.weights, [[start, titles - end], [0, 0]])))
+        self.titles.assign(self.by_item.of_all(side.weights))
         changes = self.titles - before
 
         def fit(group: Padded) -> tuple[tf.Tensor]:
@@ -205,17 +203,24 @@ class Chain:
         self.fitted.assign_add(tf.fill(self.fitted.shape, change))
         return change
 
-    def _draw_noise(self, squared: tf.Tensor) -> None:
-        """(9): draw the noise precisions, given squared residuals [n], then the usual variance."""
+    def _draw_noise(self, squared: tf.Tensor) -> tf.Tensor:
+        """(9): draw the noise precisions, then the usual variance; return the sum of ``squared``.
+
+        Args:
+            squared: squared residuals [n].
+        """
         if self.common:
-            common = self.random.gamma(self.rows.total / 2, total(tf.reduce_sum(squared)) / 2)
+            squares = total(tf.reduce_sum(squared))
+            common = self.random.gamma(self.rows.total / 2, squares / 2)
             self.noise.assign(tf.fill(self.noise.shape, common))
-            return
+            return squares
         part = self.users.part
         counts = tf.math.bincount(self.user, minlength=part.size, dtype=tf.float32)
         sums = tf.math.unsorted_segment_sum(squared, self.user, part.size)
         shape = (counts + NOISE_PSEUDO_COUNT) / 2
         rate = (sums + NOISE_PSEUDO_COUNT * self.usual) / 2
         self.noise.assign(self.random.gamma_rows(part, shape, rate))
-        rate = total(tf.reduce_sum(self.noise)) * NOISE_PSEUDO_COUNT / 2
+        squares, noise = totals([tf.reduce_sum(squared), tf.reduce_sum(self.noise)])
+        rate = noise * NOISE_PSEUDO_COUNT / 2
         self.usual.assign(self.random.gamma(part.total * NOISE_PSEUDO_COUNT / 2 + 1, rate))
+        return squares

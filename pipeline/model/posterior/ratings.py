@@ -62,7 +62,7 @@ def condition(settings: Posterior, shard: Shard, seed: int, workers: Workers) ->
     return Ratings(
         shard=shard,
         by_user=padded(shard.user, shard.item),
-        by_item=Titles(shard, settings.embedding, workers),
+        by_item=Titles(shard, settings.embedding + 1, workers),
         users=describe([history.users, counts[users.start : users.end]]),
         items=describe([history.titles[start:end], columns[start:end]]),
         cold=describe([unrated, columns[cold]]).columns,
