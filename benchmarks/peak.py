@@ -43,11 +43,9 @@ def machine_peak(threads: int) -> dict[str, float]:
 def sweep_flops(chain: Chain) -> float:
     """Count the least operations of a sweep: Gram matrices, Cholesky decompositions, solves."""
     total = 0.0
-    for side, groups in ((chain.users, chain.by_user), (chain.items, chain.by_item.groups)):
-        width = side.weights.shape[1]
-        rated = sum(float(tf.reduce_sum(group.present)) for group in groups)
-        total += rated * (2 * width**2 + 4 * width)
-        total += sum(len(group.entity) for group in groups) * (width**3 / 3 + 2 * width**2)
+    for side in (chain.users, chain.items):
+        width, rated = side.weights.shape[1], float(tf.reduce_sum(side.rated))
+        total += chain.n * (2 * width**2 + 4 * width) + rated * (width**3 / 3 + 2 * width**2)
     return total
 
 

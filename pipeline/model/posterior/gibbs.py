@@ -66,9 +66,7 @@ class Chain:
             )
         )
         self.by_user, self.by_item = data.by_user, data.by_item
-        self.place_by_user, self.place_by_item = (
-            places(groups, self.n) for groups in (data.by_user, data.by_item.groups)
-        )
+        self.place = places(data.by_user, self.n)
         self.cold, self.crossed = tf.constant(data.cold), tf.constant(data.crosses)
         start = np.zeros((shard.titles.total, widths[1]), np.float32)
         start[:, :embedding] = np.random.default_rng(seed).normal(0, 0.1, (len(start), embedding))
@@ -159,7 +157,7 @@ class Chain:
         weights, users, fitted = of_each(self.by_user, draw)
         side.weights.assign(mean)  # a user without ratings keeps the prior mean
         side.weights.scatter_nd_update(users[:, None], weights)
-        self.fitted.assign(tf.gather(fitted, self.place_by_user))
+        self.fitted.assign(tf.gather(fitted, self.place))
 
     def _draw_titles(self) -> None:
         """Draw the weights of each title from their posterior."""
@@ -180,12 +178,12 @@ class Chain:
         changes = self.titles - before
 
         def fit(group: Padded) -> tuple[tf.Tensor]:
-            change = tf.gather(changes, group.entity)
-            change = tf.linalg.matvec(tf.gather(design, group.other), change) * group.present
+            factors = tf.gather(design, group.entity)
+            change = tf.linalg.matvec(tf.gather(changes, group.other), factors)
             return (tf.reshape(change, [-1]),)
 
-        (change,) = of_each(self.by_item.groups, fit)
-        self.fitted.assign_add(tf.gather(change, self.place_by_item))
+        (change,) = of_each(self.by_user, fit)
+        self.fitted.assign_add(tf.gather(change, self.place))
 
     def _draw_priors(self) -> None:
         """Draw the priors of users and titles, given the weights."""

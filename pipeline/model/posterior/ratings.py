@@ -22,7 +22,8 @@ class Ratings(NamedTuple):
 
     Attributes:
         shard: its rows.
-        by_user, by_item: the ratings grouped by user, and by title.
+        by_user: the ratings grouped by user.
+        by_item: what they say of titles.
         users: inputs of the prior mean of its users.
         items: inputs of the prior mean of its part of the titles.
         cold: those of titles without training ratings that its validation rows have.

@@ -26,16 +26,13 @@ Draw = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class Titles:
-    """The ratings of a worker by title.
+    """What travels between a worker and the others, and draws of its part of the titles.
 
     Args:
         shard: the rows of the worker.
         width: number of weights of a title.
         workers: the workers.
         limit: most ratings of a title that travel themselves. None: so that fewest numbers travel.
-
-    Attributes:
-        groups: its ratings by title.
     """
 
     def __init__(
@@ -47,7 +44,6 @@ class Titles:
         owner = np.searchsorted(ends, titles, side="right")
         limit = fewest(shard, owner, width, workers) if limit is None else limit
         is_few = shard.item_counts[: len(owner)] <= limit
-        self.groups = padded(shard.item, shard.user)
         self._let_ratings_travel(shard, owner, is_few, workers)
         self._let_sums_travel(shard, owner, ~is_few, workers.rank)
         self._largest = int((ends - starts).max())
@@ -73,9 +69,9 @@ class Titles:
         place, giver_place = _places(to), _places(giver_to)
         most = np.array([x.max(initial=0) + 1 for x in (place, giver_place)])
         n_ratings, n_givers = workers.each(most).max(0).tolist()
-        told = np.full((self._number, 3, n_ratings), [[[shard.rows.size], [-1], [-1]]])
+        told = np.full((self._number, 3, n_ratings), [[[shard.rows.size], [-1], [-1]]], np.int32)
         told[to, :, place] = np.stack([rows, title, giver_place[giver]], 1)
-        users = np.zeros((self._number, n_givers), np.int64)
+        users = np.zeros((self._number, n_givers), np.int32)
         users[giver_to, giver_place] = givers
         self._rows, self._users = tf.constant(told[:, 0]), tf.constant(users)
         title, giver = workers.exchange(told)[:, 1:].swapaxes(0, 1)
