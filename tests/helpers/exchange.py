@@ -31,16 +31,18 @@ def main(path):
             tf.IndexedSlices(tf.constant(values), tf.constant(of[rank]), tf.constant(table))
             for values, of, table in zip(rows, INDICES, TABLES, strict=True)
         ]
-        dense, *tables = workers.compiled(
-            lambda: gradients([tf.constant(weights), *sparse], [])[0]
-        )()
+        given = [tf.constant(weights), *sparse]
+        dense, *tables = workers.compiled(lambda: gradients(given, [])[0])()
+        given.append(tf.fill([LONG], rank + 1.0))  # so long that it travels around the ring
+        *around, ring = workers.compiled(lambda: gradients(given, [])[0])()
         sums = workers.compiled(lambda: [total(tf.fill([n], rank + 1.0)) for n in (3, LONG)])()
         np.savez(
             path, dense=dense, each=workers.each(np.array([rank, 7])),
             exchanged=workers.exchange(np.array([[rank, to] for to in (0, 1)])),
-            short=sums[0], long=sums[1],
+            short=sums[0], long=sums[1], ring=ring, around=around[0],
             **{f"values{i}": table.values for i, table in enumerate(tables)},
             **{f"rows{i}": table.indices for i, table in enumerate(tables)},
+            **{f"around{i}": table.values for i, table in enumerate(around[1:])},
         )  # fmt: skip
         workers.wait()
 

@@ -128,11 +128,14 @@ def test_what_workers_send_each_other_arrives_and_adds_up(tmp_path):
         assert found["exchanged"].tolist() == [[0, rank], [1, rank]]
         assert found["short"].tolist() == [3, 3, 3]
         assert found["long"].tolist() == [3] * exchange.LONG
+        assert found["ring"].tolist() == [3] * exchange.LONG
+        assert found["around"] == pytest.approx(found["dense"])
         for i, (table, of) in enumerate(zip(exchange.TABLES, exchange.INDICES, strict=True)):
             expected, sums = np.zeros((2, *table), "float32")
             for of_worker, sent in zip(of, gradients, strict=True):
                 np.add.at(expected, of_worker, sent[1 + i])
             np.add.at(sums, found[f"rows{i}"], found[f"values{i}"])
+            assert found[f"around{i}"] == pytest.approx(found[f"values{i}"])
             assert sums == pytest.approx(expected)
             assert {*found[f"rows{i}"]} == ({*of[0], *of[1], 0} if i else {0, 1, 2, 3})
 

@@ -16,7 +16,7 @@ from pipeline.arrays import Array, Ints
 from pipeline.model.posterior.algebra import evidence
 from pipeline.model.posterior.padded import Padded, of_each, padded
 from pipeline.model.shard import Shard
-from pipeline.model.workers import Workers, exchange
+from pipeline.model.workers import Workers, exchange, gathered
 
 LIMITS = math.inf, 1000, 300, 100, 30, 10, 0  # most ratings of a title that travel themselves
 AT_ONCE = 1024  # titles whose sums travel in one message: bounds its size
@@ -134,7 +134,7 @@ class Titles:
     def of_all(self, own: tf.Tensor) -> tf.Tensor:
         """Collect the weights of all titles: float32 [part, width] to [titles, width]."""
         sent = tf.pad(own, [[0, self._largest - self._part.size], [0, 0]])
-        arrived = exchange(tf.repeat(sent[None], self._number, 0))
+        (arrived,) = gathered([sent])
         return tf.gather(tf.reshape(arrived, [-1, own.shape[1]]), self._place)
 
     def _summed(
